@@ -1,0 +1,25 @@
+import type { Ledger, WakeTopic } from './ledger.js';
+
+/** What use cases are handed: nothing here is deterministic, everything in the pure files is. */
+export interface Edges {
+  readonly ledger: Ledger;
+  readonly waking: Waking;
+  /** A new id with its prefix: `d_…` deployment, `r_…` run, `w_…` delivery, `q_…` question. */
+  readonly newId: (prefix: 'd' | 'r' | 'w' | 'q') => string;
+  /** The controller's environment, for `${NAME}` in the configuration. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** How long an agent's connection, and what it was assigned, is valid without being renewed. */
+  readonly leaseMs: number;
+}
+
+/** Wake-ups sent by any controller on the same ledger; they can be lost, so every waiter also polls slowly. */
+export interface Waking {
+  /** Calls `listener` for every wake-up until the returned function is called. */
+  subscribe(listener: (topic: WakeTopic) => void): () => void;
+}
+
+/** Who asks: `local`, a token's name, `webhook:github`, `agent:web-1`, `controller`. */
+export interface Actor {
+  readonly name: string;
+  readonly role: 'viewer' | 'deployer' | 'admin';
+}

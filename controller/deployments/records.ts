@@ -1,0 +1,84 @@
+import type { DeploymentRow, DeliveryRow } from './ledger.js';
+import type { WebhookVerdict } from './lifecycle.js';
+
+/** Reads for screens, over the same rows and views; no locks, no decisions. Bound by `controller/db/`. */
+export interface Records {
+  /** Newest first; `cursor` is the `next` of the page before. */
+  deployments(query: DeploymentQuery): Promise<Page<DeploymentRow>>;
+  stats(query: { readonly fraise: string | null; readonly days: number }): Promise<StatsRow>;
+  deliveries(query: DeliveryQuery): Promise<Page<DeliveryRow>>;
+  delivery(id: string): Promise<DeliveryRow | null>;
+  /** Output of a deployment in the order of runs, steps, attempts and offsets, after the given chunk number. */
+  logs(query: LogQuery): Promise<readonly StoredLog[]>;
+  apiToken(tokenHash: string): Promise<ApiTokenRow | null>;
+  insertApiToken(token: ApiTokenRow & { readonly tokenHash: string }): Promise<void>;
+  anyApiToken(): Promise<boolean>;
+}
+
+export interface Page<T> {
+  readonly rows: readonly T[];
+  /** Null: no more. */
+  readonly next: string | null;
+}
+
+export interface DeploymentQuery {
+  readonly fraise: string | null;
+  readonly environment: string | null;
+  readonly limit: number;
+  readonly since: Date | null;
+  readonly cursor: string | null;
+}
+
+export interface DeliveryQuery {
+  readonly limit: number;
+  readonly cursor: string | null;
+  readonly verdict: WebhookVerdict | null;
+}
+
+export interface LogQuery {
+  readonly deploymentId: string;
+  readonly host: string | null;
+  readonly step: string | null;
+  /** Chunks numbered above this; numbers follow commit order within one (run, step, attempt), and are unique. */
+  readonly after: number;
+  readonly limit: number;
+}
+
+export interface StoredLog {
+  readonly number: number;
+  readonly runId: string;
+  readonly host: string;
+  readonly phase: string;
+  readonly step: string;
+  readonly attempt: number;
+  readonly offset: number;
+  readonly data: Uint8Array;
+  readonly truncated: boolean;
+  readonly storedAt: Date;
+}
+
+export interface StatsRow {
+  readonly total: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly rolledBack: number;
+  readonly cancelled: number;
+  readonly superseded: number;
+  readonly durationMs: PercentileRow;
+  readonly leadTimeMs: PercentileRow;
+  readonly timeToRestoreMs: PercentileRow;
+}
+
+export interface PercentileRow {
+  readonly p50: number | null;
+  readonly p95: number | null;
+}
+
+export type Role = 'viewer' | 'deployer' | 'admin';
+
+export interface ApiTokenRow {
+  readonly name: string;
+  readonly role: Role;
+  readonly expiresAt: Date | null;
+  readonly revokedAt: Date | null;
+}
