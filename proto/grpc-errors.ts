@@ -20,10 +20,16 @@ export function fromServiceError(error: ServiceError): FraisierError {
   const bytes = error.metadata?.get(REASON_TRAILER)[0];
   if (Buffer.isBuffer(bytes)) {
     const found = Reason.decode(bytes);
-    return new FraisierError(found.code as ErrorCode, found.message, { hint: found.hint, facts: found.facts, cause: error });
+    return new FraisierError(found.code as ErrorCode, found.message, {
+      hint: found.hint,
+      facts: found.facts,
+      cause: error,
+    });
   }
   if (error.code === GrpcStatus.UNAVAILABLE || error.code === GrpcStatus.DEADLINE_EXCEEDED) {
-    return new FraisierError('controller_away', `the controller does not answer: ${error.details}`, { cause: error });
+    return new FraisierError('controller_away', `the controller does not answer: ${error.details}`, {
+      cause: error,
+    });
   }
   return new FraisierError('internal', error.details || error.message, { cause: error });
 }

@@ -11,7 +11,7 @@ fi
 mkdir -p "$out"
 options=outputServices=grpc-js,oneof=unions-value,stringEnums=true,enumsAsLiterals=true,removeEnumPrefix=true
 options+=,useReadonlyTypes=true,esModuleInterop=true,importSuffix=.js,env=node,outputJsonMethods=false
-options+=,outputPartialMethods=true,forceLong=number,useOptionals=none,snakeToCamel=true
+options+=,outputPartialMethods=true,forceLong=number,useOptionals=none,snakeToCamel=true,useExactTypes=false
 node_modules/.bin/protoc -I proto --plugin=protoc-gen-ts_proto=node_modules/.bin/protoc-gen-ts_proto \
   --ts_proto_out="$out" --ts_proto_opt="$options" proto/fraisier/v1/*.proto
 if [[ ${1:-} == --check ]]; then

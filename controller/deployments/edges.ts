@@ -8,6 +8,8 @@ export interface Edges {
   readonly newId: (prefix: 'd' | 'r' | 'w' | 'q') => string;
   /** The controller's environment, for `${NAME}` in the configuration. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Calls `act` once after `ms`, unless the returned function is called first (`setTimeout` in the real world). */
+  readonly after: (ms: number, act: () => void) => () => void;
   /** How long an agent's connection, and what it was assigned, is valid without being renewed. */
   readonly leaseMs: number;
 }
@@ -16,6 +18,12 @@ export interface Edges {
 export interface Waking {
   /** Calls `listener` for every wake-up until the returned function is called. */
   subscribe(listener: (topic: WakeTopic) => void): () => void;
+}
+
+/** `after` of the real world. */
+export function afterRealTime(ms: number, act: () => void): () => void {
+  const timer = setTimeout(act, ms);
+  return () => clearTimeout(timer);
 }
 
 /** Who asks: `local`, a token's name, `webhook:github`, `agent:web-1`, `controller`. */

@@ -308,10 +308,14 @@ export interface Question {
     | undefined;
 }
 
-/** A branch, tag or abbreviated commit of a repository, to its full SHA. */
+/**
+ * A branch, tag or abbreviated commit of a repository, to its full SHA. Refused (`policy_refused`) when the host's policy
+ * would refuse any of the steps, so that a request that cannot work is refused before anything is written.
+ */
 export interface ResolveRef {
   readonly target: Target | undefined;
   readonly ref: string;
+  readonly steps: readonly Step[];
 }
 
 /** The host as it is now. */
@@ -494,10 +498,10 @@ export const FromAgent: MessageFns<FromAgent> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<FromAgent>, I>>(base?: I): FromAgent {
-    return FromAgent.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<FromAgent>): FromAgent {
+    return FromAgent.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<FromAgent>, I>>(object: I): FromAgent {
+  fromPartial(object: DeepPartial<FromAgent>): FromAgent {
     const message = createBaseFromAgent() as any;
     switch (object.message?.$case) {
       case "hello": {
@@ -687,10 +691,10 @@ export const ToAgent: MessageFns<ToAgent> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ToAgent>, I>>(base?: I): ToAgent {
-    return ToAgent.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ToAgent>): ToAgent {
+    return ToAgent.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ToAgent>, I>>(object: I): ToAgent {
+  fromPartial(object: DeepPartial<ToAgent>): ToAgent {
     const message = createBaseToAgent() as any;
     switch (object.message?.$case) {
       case "welcome": {
@@ -858,10 +862,10 @@ export const Hello: MessageFns<Hello> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Hello>, I>>(base?: I): Hello {
-    return Hello.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Hello>): Hello {
+    return Hello.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Hello>, I>>(object: I): Hello {
+  fromPartial(object: DeepPartial<Hello>): Hello {
     const message = createBaseHello() as any;
     message.protocolVersion = object.protocolVersion ?? 0;
     message.agentVersion = object.agentVersion ?? "";
@@ -929,10 +933,10 @@ export const UnfinishedRun: MessageFns<UnfinishedRun> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<UnfinishedRun>, I>>(base?: I): UnfinishedRun {
-    return UnfinishedRun.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UnfinishedRun>): UnfinishedRun {
+    return UnfinishedRun.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UnfinishedRun>, I>>(object: I): UnfinishedRun {
+  fromPartial(object: DeepPartial<UnfinishedRun>): UnfinishedRun {
     const message = createBaseUnfinishedRun() as any;
     message.runId = object.runId ?? "";
     message.lastSeq = object.lastSeq ?? 0;
@@ -1040,10 +1044,10 @@ export const LiveFraise: MessageFns<LiveFraise> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<LiveFraise>, I>>(base?: I): LiveFraise {
-    return LiveFraise.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LiveFraise>): LiveFraise {
+    return LiveFraise.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LiveFraise>, I>>(object: I): LiveFraise {
+  fromPartial(object: DeepPartial<LiveFraise>): LiveFraise {
     const message = createBaseLiveFraise() as any;
     message.fraise = object.fraise ?? "";
     message.environment = object.environment ?? "";
@@ -1155,10 +1159,10 @@ export const Welcome: MessageFns<Welcome> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Welcome>, I>>(base?: I): Welcome {
-    return Welcome.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Welcome>): Welcome {
+    return Welcome.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Welcome>, I>>(object: I): Welcome {
+  fromPartial(object: DeepPartial<Welcome>): Welcome {
     const message = createBaseWelcome() as any;
     message.protocolVersion = object.protocolVersion ?? 0;
     message.agentName = object.agentName ?? "";
@@ -1248,10 +1252,10 @@ export const ResumeRun: MessageFns<ResumeRun> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ResumeRun>, I>>(base?: I): ResumeRun {
-    return ResumeRun.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ResumeRun>): ResumeRun {
+    return ResumeRun.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ResumeRun>, I>>(object: I): ResumeRun {
+  fromPartial(object: DeepPartial<ResumeRun>): ResumeRun {
     const message = createBaseResumeRun() as any;
     message.runId = object.runId ?? "";
     message.seq = object.seq ?? 0;
@@ -1328,10 +1332,10 @@ export const LogPosition: MessageFns<LogPosition> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<LogPosition>, I>>(base?: I): LogPosition {
-    return LogPosition.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LogPosition>): LogPosition {
+    return LogPosition.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LogPosition>, I>>(object: I): LogPosition {
+  fromPartial(object: DeepPartial<LogPosition>): LogPosition {
     const message = createBaseLogPosition() as any;
     message.step = object.step ?? "";
     message.attempt = object.attempt ?? 0;
@@ -1385,10 +1389,10 @@ export const Ping: MessageFns<Ping> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Ping>, I>>(base?: I): Ping {
-    return Ping.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Ping>): Ping {
+    return Ping.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Ping>, I>>(object: I): Ping {
+  fromPartial(object: DeepPartial<Ping>): Ping {
     const message = createBasePing() as any;
     message.number = object.number ?? 0;
     return message;
@@ -1440,10 +1444,10 @@ export const Pong: MessageFns<Pong> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Pong>, I>>(base?: I): Pong {
-    return Pong.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Pong>): Pong {
+    return Pong.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Pong>, I>>(object: I): Pong {
+  fromPartial(object: DeepPartial<Pong>): Pong {
     const message = createBasePong() as any;
     message.number = object.number ?? 0;
     return message;
@@ -1593,10 +1597,10 @@ export const Assignment: MessageFns<Assignment> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Assignment>, I>>(base?: I): Assignment {
-    return Assignment.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Assignment>): Assignment {
+    return Assignment.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Assignment>, I>>(object: I): Assignment {
+  fromPartial(object: DeepPartial<Assignment>): Assignment {
     const message = createBaseAssignment() as any;
     message.runId = object.runId ?? "";
     message.deploymentId = object.deploymentId ?? "";
@@ -1669,10 +1673,10 @@ export const Ack: MessageFns<Ack> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Ack>, I>>(base?: I): Ack {
-    return Ack.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Ack>): Ack {
+    return Ack.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Ack>, I>>(object: I): Ack {
+  fromPartial(object: DeepPartial<Ack>): Ack {
     const message = createBaseAck() as any;
     message.runId = object.runId ?? "";
     message.seq = object.seq ?? 0;
@@ -1780,10 +1784,10 @@ export const LogChunk: MessageFns<LogChunk> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<LogChunk>, I>>(base?: I): LogChunk {
-    return LogChunk.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LogChunk>): LogChunk {
+    return LogChunk.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LogChunk>, I>>(object: I): LogChunk {
+  fromPartial(object: DeepPartial<LogChunk>): LogChunk {
     const message = createBaseLogChunk() as any;
     message.runId = object.runId ?? "";
     message.step = object.step ?? "";
@@ -1873,10 +1877,10 @@ export const LogAck: MessageFns<LogAck> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<LogAck>, I>>(base?: I): LogAck {
-    return LogAck.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LogAck>): LogAck {
+    return LogAck.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LogAck>, I>>(object: I): LogAck {
+  fromPartial(object: DeepPartial<LogAck>): LogAck {
     const message = createBaseLogAck() as any;
     message.runId = object.runId ?? "";
     message.step = object.step ?? "";
@@ -1942,10 +1946,10 @@ export const CancelRun: MessageFns<CancelRun> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CancelRun>, I>>(base?: I): CancelRun {
-    return CancelRun.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CancelRun>): CancelRun {
+    return CancelRun.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CancelRun>, I>>(object: I): CancelRun {
+  fromPartial(object: DeepPartial<CancelRun>): CancelRun {
     const message = createBaseCancelRun() as any;
     message.runId = object.runId ?? "";
     message.reason = (object.reason !== undefined && object.reason !== null)
@@ -1989,10 +1993,10 @@ export const Drain: MessageFns<Drain> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Drain>, I>>(base?: I): Drain {
-    return Drain.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Drain>): Drain {
+    return Drain.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Drain>, I>>(_: I): Drain {
+  fromPartial(_: DeepPartial<Drain>): Drain {
     const message = createBaseDrain() as any;
     return message;
   },
@@ -2054,10 +2058,10 @@ export const Goodbye: MessageFns<Goodbye> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Goodbye>, I>>(base?: I): Goodbye {
-    return Goodbye.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Goodbye>): Goodbye {
+    return Goodbye.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Goodbye>, I>>(object: I): Goodbye {
+  fromPartial(object: DeepPartial<Goodbye>): Goodbye {
     const message = createBaseGoodbye() as any;
     message.reason = (object.reason !== undefined && object.reason !== null)
       ? Reason.fromPartial(object.reason)
@@ -2191,10 +2195,10 @@ export const RunEvent: MessageFns<RunEvent> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RunEvent>, I>>(base?: I): RunEvent {
-    return RunEvent.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RunEvent>): RunEvent {
+    return RunEvent.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RunEvent>, I>>(object: I): RunEvent {
+  fromPartial(object: DeepPartial<RunEvent>): RunEvent {
     const message = createBaseRunEvent() as any;
     message.runId = object.runId ?? "";
     message.seq = object.seq ?? 0;
@@ -2280,10 +2284,10 @@ export const RunStarted: MessageFns<RunStarted> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RunStarted>, I>>(base?: I): RunStarted {
-    return RunStarted.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RunStarted>): RunStarted {
+    return RunStarted.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RunStarted>, I>>(object: I): RunStarted {
+  fromPartial(object: DeepPartial<RunStarted>): RunStarted {
     const message = createBaseRunStarted() as any;
     message.bootId = object.bootId ?? "";
     return message;
@@ -2357,10 +2361,10 @@ export const StepStarted: MessageFns<StepStarted> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<StepStarted>, I>>(base?: I): StepStarted {
-    return StepStarted.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StepStarted>): StepStarted {
+    return StepStarted.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StepStarted>, I>>(object: I): StepStarted {
+  fromPartial(object: DeepPartial<StepStarted>): StepStarted {
     const message = createBaseStepStarted() as any;
     message.step = object.step ?? "";
     message.attempt = object.attempt ?? 0;
@@ -2461,10 +2465,10 @@ export const StepNote: MessageFns<StepNote> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<StepNote>, I>>(base?: I): StepNote {
-    return StepNote.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StepNote>): StepNote {
+    return StepNote.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StepNote>, I>>(object: I): StepNote {
+  fromPartial(object: DeepPartial<StepNote>): StepNote {
     const message = createBaseStepNote() as any;
     message.step = object.step ?? "";
     message.attempt = object.attempt ?? 0;
@@ -2539,10 +2543,10 @@ export const StepNote_FactsEntry: MessageFns<StepNote_FactsEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<StepNote_FactsEntry>, I>>(base?: I): StepNote_FactsEntry {
-    return StepNote_FactsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StepNote_FactsEntry>): StepNote_FactsEntry {
+    return StepNote_FactsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StepNote_FactsEntry>, I>>(object: I): StepNote_FactsEntry {
+  fromPartial(object: DeepPartial<StepNote_FactsEntry>): StepNote_FactsEntry {
     const message = createBaseStepNote_FactsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -2681,10 +2685,10 @@ export const StepFinished: MessageFns<StepFinished> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<StepFinished>, I>>(base?: I): StepFinished {
-    return StepFinished.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StepFinished>): StepFinished {
+    return StepFinished.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StepFinished>, I>>(object: I): StepFinished {
+  fromPartial(object: DeepPartial<StepFinished>): StepFinished {
     const message = createBaseStepFinished() as any;
     message.step = object.step ?? "";
     message.attempt = object.attempt ?? 0;
@@ -2769,10 +2773,10 @@ export const RunFinished: MessageFns<RunFinished> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RunFinished>, I>>(base?: I): RunFinished {
-    return RunFinished.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RunFinished>): RunFinished {
+    return RunFinished.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RunFinished>, I>>(object: I): RunFinished {
+  fromPartial(object: DeepPartial<RunFinished>): RunFinished {
     const message = createBaseRunFinished() as any;
     message.outcome = object.outcome ?? Outcome.UNSPECIFIED;
     message.reason = (object.reason !== undefined && object.reason !== null)
@@ -2828,10 +2832,10 @@ export const RenewRequest: MessageFns<RenewRequest> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RenewRequest>, I>>(base?: I): RenewRequest {
-    return RenewRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RenewRequest>): RenewRequest {
+    return RenewRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RenewRequest>, I>>(object: I): RenewRequest {
+  fromPartial(object: DeepPartial<RenewRequest>): RenewRequest {
     const message = createBaseRenewRequest() as any;
     message.csrPem = object.csrPem ?? "";
     return message;
@@ -2894,10 +2898,10 @@ export const RenewAnswer: MessageFns<RenewAnswer> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RenewAnswer>, I>>(base?: I): RenewAnswer {
-    return RenewAnswer.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RenewAnswer>): RenewAnswer {
+    return RenewAnswer.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RenewAnswer>, I>>(object: I): RenewAnswer {
+  fromPartial(object: DeepPartial<RenewAnswer>): RenewAnswer {
     const message = createBaseRenewAnswer() as any;
     message.certificatePem = object.certificatePem ?? "";
     message.authorityPem = object.authorityPem ?? "";
@@ -3007,10 +3011,10 @@ export const Question: MessageFns<Question> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Question>, I>>(base?: I): Question {
-    return Question.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Question>): Question {
+    return Question.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Question>, I>>(object: I): Question {
+  fromPartial(object: DeepPartial<Question>): Question {
     const message = createBaseQuestion() as any;
     message.questionId = object.questionId ?? "";
     message.deadlineMs = object.deadlineMs ?? 0;
@@ -3045,7 +3049,7 @@ export const Question: MessageFns<Question> = {
 };
 
 function createBaseResolveRef(): ResolveRef {
-  return { target: undefined, ref: "" };
+  return { target: undefined, ref: "", steps: [] };
 }
 
 export const ResolveRef: MessageFns<ResolveRef> = {
@@ -3055,6 +3059,9 @@ export const ResolveRef: MessageFns<ResolveRef> = {
     }
     if (message.ref !== "") {
       writer.uint32(18).string(message.ref);
+    }
+    for (const v of message.steps) {
+      Step.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -3088,6 +3095,14 @@ export const ResolveRef: MessageFns<ResolveRef> = {
             message.ref = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.steps.push(Step.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3100,15 +3115,16 @@ export const ResolveRef: MessageFns<ResolveRef> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ResolveRef>, I>>(base?: I): ResolveRef {
-    return ResolveRef.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ResolveRef>): ResolveRef {
+    return ResolveRef.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ResolveRef>, I>>(object: I): ResolveRef {
+  fromPartial(object: DeepPartial<ResolveRef>): ResolveRef {
     const message = createBaseResolveRef() as any;
     message.target = (object.target !== undefined && object.target !== null)
       ? Target.fromPartial(object.target)
       : undefined;
     message.ref = object.ref ?? "";
+    message.steps = object.steps?.map((e) => Step.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3169,10 +3185,10 @@ export const InspectFraise: MessageFns<InspectFraise> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<InspectFraise>, I>>(base?: I): InspectFraise {
-    return InspectFraise.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<InspectFraise>): InspectFraise {
+    return InspectFraise.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<InspectFraise>, I>>(object: I): InspectFraise {
+  fromPartial(object: DeepPartial<InspectFraise>): InspectFraise {
     const message = createBaseInspectFraise() as any;
     message.target = (object.target !== undefined && object.target !== null)
       ? Target.fromPartial(object.target)
@@ -3262,10 +3278,10 @@ export const Preview: MessageFns<Preview> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Preview>, I>>(base?: I): Preview {
-    return Preview.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Preview>): Preview {
+    return Preview.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Preview>, I>>(object: I): Preview {
+  fromPartial(object: DeepPartial<Preview>): Preview {
     const message = createBasePreview() as any;
     message.target = (object.target !== undefined && object.target !== null)
       ? Target.fromPartial(object.target)
@@ -3344,10 +3360,10 @@ export const IsAncestor: MessageFns<IsAncestor> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<IsAncestor>, I>>(base?: I): IsAncestor {
-    return IsAncestor.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<IsAncestor>): IsAncestor {
+    return IsAncestor.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<IsAncestor>, I>>(object: I): IsAncestor {
+  fromPartial(object: DeepPartial<IsAncestor>): IsAncestor {
     const message = createBaseIsAncestor() as any;
     message.target = (object.target !== undefined && object.target !== null)
       ? Target.fromPartial(object.target)
@@ -3460,10 +3476,10 @@ export const Answer: MessageFns<Answer> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Answer>, I>>(base?: I): Answer {
-    return Answer.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Answer>): Answer {
+    return Answer.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Answer>, I>>(object: I): Answer {
+  fromPartial(object: DeepPartial<Answer>): Answer {
     const message = createBaseAnswer() as any;
     message.questionId = object.questionId ?? "";
     switch (object.answer?.$case) {
@@ -3547,10 +3563,10 @@ export const ResolvedRef: MessageFns<ResolvedRef> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ResolvedRef>, I>>(base?: I): ResolvedRef {
-    return ResolvedRef.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ResolvedRef>): ResolvedRef {
+    return ResolvedRef.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ResolvedRef>, I>>(object: I): ResolvedRef {
+  fromPartial(object: DeepPartial<ResolvedRef>): ResolvedRef {
     const message = createBaseResolvedRef() as any;
     message.commit = object.commit ?? "";
     return message;
@@ -3700,10 +3716,10 @@ export const Inspection: MessageFns<Inspection> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Inspection>, I>>(base?: I): Inspection {
-    return Inspection.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Inspection>): Inspection {
+    return Inspection.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Inspection>, I>>(object: I): Inspection {
+  fromPartial(object: DeepPartial<Inspection>): Inspection {
     const message = createBaseInspection() as any;
     message.release = object.release ?? "";
     message.provenGood = object.provenGood ?? false;
@@ -3849,10 +3865,10 @@ export const HostPreview: MessageFns<HostPreview> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HostPreview>, I>>(base?: I): HostPreview {
-    return HostPreview.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HostPreview>): HostPreview {
+    return HostPreview.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HostPreview>, I>>(object: I): HostPreview {
+  fromPartial(object: DeepPartial<HostPreview>): HostPreview {
     const message = createBaseHostPreview() as any;
     message.currentRelease = object.currentRelease ?? "";
     message.currentProvenGood = object.currentProvenGood ?? false;
@@ -3922,10 +3938,10 @@ export const FileChange: MessageFns<FileChange> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<FileChange>, I>>(base?: I): FileChange {
-    return FileChange.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<FileChange>): FileChange {
+    return FileChange.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<FileChange>, I>>(object: I): FileChange {
+  fromPartial(object: DeepPartial<FileChange>): FileChange {
     const message = createBaseFileChange() as any;
     message.path = object.path ?? "";
     message.change = object.change ?? "";
@@ -3978,10 +3994,10 @@ export const Ancestry: MessageFns<Ancestry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Ancestry>, I>>(base?: I): Ancestry {
-    return Ancestry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Ancestry>): Ancestry {
+    return Ancestry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Ancestry>, I>>(object: I): Ancestry {
+  fromPartial(object: DeepPartial<Ancestry>): Ancestry {
     const message = createBaseAncestry() as any;
     message.isAncestor = object.isAncestor ?? false;
     return message;
@@ -4065,10 +4081,6 @@ export type DeepPartial<T> = T extends Builtin ? T
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-export type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 function toTimestamp(date: Date): Timestamp {
   const seconds = Math.trunc(date.getTime() / 1_000);
   const nanos = (date.getTime() % 1_000) * 1_000_000;
@@ -4095,6 +4107,6 @@ function longToNumber(int64: { toString(): string }): number {
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

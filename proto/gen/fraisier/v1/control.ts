@@ -391,10 +391,10 @@ export const WhoAmIRequest: MessageFns<WhoAmIRequest> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<WhoAmIRequest>, I>>(base?: I): WhoAmIRequest {
-    return WhoAmIRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<WhoAmIRequest>): WhoAmIRequest {
+    return WhoAmIRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<WhoAmIRequest>, I>>(_: I): WhoAmIRequest {
+  fromPartial(_: DeepPartial<WhoAmIRequest>): WhoAmIRequest {
     const message = createBaseWhoAmIRequest() as any;
     return message;
   },
@@ -478,10 +478,10 @@ export const WhoAmIResponse: MessageFns<WhoAmIResponse> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<WhoAmIResponse>, I>>(base?: I): WhoAmIResponse {
-    return WhoAmIResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<WhoAmIResponse>): WhoAmIResponse {
+    return WhoAmIResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<WhoAmIResponse>, I>>(object: I): WhoAmIResponse {
+  fromPartial(object: DeepPartial<WhoAmIResponse>): WhoAmIResponse {
     const message = createBaseWhoAmIResponse() as any;
     message.name = object.name ?? "";
     message.role = object.role ?? "";
@@ -558,10 +558,10 @@ export const ApplyConfigurationRequest: MessageFns<ApplyConfigurationRequest> = 
     }
   },
 
-  create<I extends Exact<DeepPartial<ApplyConfigurationRequest>, I>>(base?: I): ApplyConfigurationRequest {
-    return ApplyConfigurationRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApplyConfigurationRequest>): ApplyConfigurationRequest {
+    return ApplyConfigurationRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApplyConfigurationRequest>, I>>(object: I): ApplyConfigurationRequest {
+  fromPartial(object: DeepPartial<ApplyConfigurationRequest>): ApplyConfigurationRequest {
     const message = createBaseApplyConfigurationRequest() as any;
     message.text = object.text ?? "";
     message.fileName = object.fileName ?? "";
@@ -648,10 +648,10 @@ export const ApplyConfigurationResponse: MessageFns<ApplyConfigurationResponse> 
     }
   },
 
-  create<I extends Exact<DeepPartial<ApplyConfigurationResponse>, I>>(base?: I): ApplyConfigurationResponse {
-    return ApplyConfigurationResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApplyConfigurationResponse>): ApplyConfigurationResponse {
+    return ApplyConfigurationResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApplyConfigurationResponse>, I>>(object: I): ApplyConfigurationResponse {
+  fromPartial(object: DeepPartial<ApplyConfigurationResponse>): ApplyConfigurationResponse {
     const message = createBaseApplyConfigurationResponse() as any;
     message.revision = object.revision ?? 0;
     message.changed = object.changed ?? false;
@@ -695,10 +695,10 @@ export const ListFraisesRequest: MessageFns<ListFraisesRequest> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ListFraisesRequest>, I>>(base?: I): ListFraisesRequest {
-    return ListFraisesRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListFraisesRequest>): ListFraisesRequest {
+    return ListFraisesRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListFraisesRequest>, I>>(_: I): ListFraisesRequest {
+  fromPartial(_: DeepPartial<ListFraisesRequest>): ListFraisesRequest {
     const message = createBaseListFraisesRequest() as any;
     return message;
   },
@@ -749,10 +749,10 @@ export const ListFraisesResponse: MessageFns<ListFraisesResponse> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ListFraisesResponse>, I>>(base?: I): ListFraisesResponse {
-    return ListFraisesResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListFraisesResponse>): ListFraisesResponse {
+    return ListFraisesResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListFraisesResponse>, I>>(object: I): ListFraisesResponse {
+  fromPartial(object: DeepPartial<ListFraisesResponse>): ListFraisesResponse {
     const message = createBaseListFraisesResponse() as any;
     message.fraises = object.fraises?.map((e) => Fraise.fromPartial(e)) || [];
     return message;
@@ -837,10 +837,10 @@ export const Fraise: MessageFns<Fraise> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Fraise>, I>>(base?: I): Fraise {
-    return Fraise.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Fraise>): Fraise {
+    return Fraise.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Fraise>, I>>(object: I): Fraise {
+  fromPartial(object: DeepPartial<Fraise>): Fraise {
     const message = createBaseFraise() as any;
     message.name = object.name ?? "";
     message.type = object.type ?? "";
@@ -939,10 +939,10 @@ export const FraiseEnvironment: MessageFns<FraiseEnvironment> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<FraiseEnvironment>, I>>(base?: I): FraiseEnvironment {
-    return FraiseEnvironment.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<FraiseEnvironment>): FraiseEnvironment {
+    return FraiseEnvironment.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<FraiseEnvironment>, I>>(object: I): FraiseEnvironment {
+  fromPartial(object: DeepPartial<FraiseEnvironment>): FraiseEnvironment {
     const message = createBaseFraiseEnvironment() as any;
     message.name = object.name ?? "";
     message.branch = object.branch ?? "";
@@ -1075,10 +1075,10 @@ export const RequestDeploymentRequest: MessageFns<RequestDeploymentRequest> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RequestDeploymentRequest>, I>>(base?: I): RequestDeploymentRequest {
-    return RequestDeploymentRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RequestDeploymentRequest>): RequestDeploymentRequest {
+    return RequestDeploymentRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RequestDeploymentRequest>, I>>(object: I): RequestDeploymentRequest {
+  fromPartial(object: DeepPartial<RequestDeploymentRequest>): RequestDeploymentRequest {
     const message = createBaseRequestDeploymentRequest() as any;
     message.fraise = object.fraise ?? "";
     message.environment = object.environment ?? "";
@@ -1137,10 +1137,10 @@ export const DeploymentRef: MessageFns<DeploymentRef> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DeploymentRef>, I>>(base?: I): DeploymentRef {
-    return DeploymentRef.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DeploymentRef>): DeploymentRef {
+    return DeploymentRef.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DeploymentRef>, I>>(object: I): DeploymentRef {
+  fromPartial(object: DeepPartial<DeploymentRef>): DeploymentRef {
     const message = createBaseDeploymentRef() as any;
     message.id = object.id ?? "";
     return message;
@@ -1422,10 +1422,10 @@ export const Deployment: MessageFns<Deployment> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Deployment>, I>>(base?: I): Deployment {
-    return Deployment.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Deployment>): Deployment {
+    return Deployment.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Deployment>, I>>(object: I): Deployment {
+  fromPartial(object: DeepPartial<Deployment>): Deployment {
     const message = createBaseDeployment() as any;
     message.id = object.id ?? "";
     message.fraise = object.fraise ?? "";
@@ -1584,10 +1584,10 @@ export const DeploymentHost: MessageFns<DeploymentHost> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DeploymentHost>, I>>(base?: I): DeploymentHost {
-    return DeploymentHost.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DeploymentHost>): DeploymentHost {
+    return DeploymentHost.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DeploymentHost>, I>>(object: I): DeploymentHost {
+  fromPartial(object: DeepPartial<DeploymentHost>): DeploymentHost {
     const message = createBaseDeploymentHost() as any;
     message.host = object.host ?? "";
     message.phase = object.phase ?? "";
@@ -1703,10 +1703,10 @@ export const DeploymentStep: MessageFns<DeploymentStep> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DeploymentStep>, I>>(base?: I): DeploymentStep {
-    return DeploymentStep.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DeploymentStep>): DeploymentStep {
+    return DeploymentStep.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DeploymentStep>, I>>(object: I): DeploymentStep {
+  fromPartial(object: DeepPartial<DeploymentStep>): DeploymentStep {
     const message = createBaseDeploymentStep() as any;
     message.phase = object.phase ?? "";
     message.name = object.name ?? "";
@@ -1831,10 +1831,10 @@ export const DeploymentPreview: MessageFns<DeploymentPreview> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DeploymentPreview>, I>>(base?: I): DeploymentPreview {
-    return DeploymentPreview.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DeploymentPreview>): DeploymentPreview {
+    return DeploymentPreview.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DeploymentPreview>, I>>(object: I): DeploymentPreview {
+  fromPartial(object: DeepPartial<DeploymentPreview>): DeploymentPreview {
     const message = createBaseDeploymentPreview() as any;
     message.fraise = object.fraise ?? "";
     message.environment = object.environment ?? "";
@@ -1936,10 +1936,10 @@ export const PreviewedHost: MessageFns<PreviewedHost> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<PreviewedHost>, I>>(base?: I): PreviewedHost {
-    return PreviewedHost.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PreviewedHost>): PreviewedHost {
+    return PreviewedHost.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PreviewedHost>, I>>(object: I): PreviewedHost {
+  fromPartial(object: DeepPartial<PreviewedHost>): PreviewedHost {
     const message = createBasePreviewedHost() as any;
     message.host = object.host ?? "";
     message.batch = object.batch ?? 0;
@@ -2043,10 +2043,10 @@ export const ListDeploymentsRequest: MessageFns<ListDeploymentsRequest> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ListDeploymentsRequest>, I>>(base?: I): ListDeploymentsRequest {
-    return ListDeploymentsRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListDeploymentsRequest>): ListDeploymentsRequest {
+    return ListDeploymentsRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListDeploymentsRequest>, I>>(object: I): ListDeploymentsRequest {
+  fromPartial(object: DeepPartial<ListDeploymentsRequest>): ListDeploymentsRequest {
     const message = createBaseListDeploymentsRequest() as any;
     message.fraise = object.fraise ?? "";
     message.environment = object.environment ?? "";
@@ -2113,10 +2113,10 @@ export const ListDeploymentsResponse: MessageFns<ListDeploymentsResponse> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ListDeploymentsResponse>, I>>(base?: I): ListDeploymentsResponse {
-    return ListDeploymentsResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListDeploymentsResponse>): ListDeploymentsResponse {
+    return ListDeploymentsResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListDeploymentsResponse>, I>>(object: I): ListDeploymentsResponse {
+  fromPartial(object: DeepPartial<ListDeploymentsResponse>): ListDeploymentsResponse {
     const message = createBaseListDeploymentsResponse() as any;
     message.deployments = object.deployments?.map((e) => Deployment.fromPartial(e)) || [];
     message.next = object.next ?? "";
@@ -2180,10 +2180,10 @@ export const GetStatusRequest: MessageFns<GetStatusRequest> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GetStatusRequest>, I>>(base?: I): GetStatusRequest {
-    return GetStatusRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GetStatusRequest>): GetStatusRequest {
+    return GetStatusRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GetStatusRequest>, I>>(object: I): GetStatusRequest {
+  fromPartial(object: DeepPartial<GetStatusRequest>): GetStatusRequest {
     const message = createBaseGetStatusRequest() as any;
     message.fraise = object.fraise ?? "";
     message.environment = object.environment ?? "";
@@ -2236,10 +2236,10 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GetStatusResponse>, I>>(base?: I): GetStatusResponse {
-    return GetStatusResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GetStatusResponse>): GetStatusResponse {
+    return GetStatusResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GetStatusResponse>, I>>(object: I): GetStatusResponse {
+  fromPartial(object: DeepPartial<GetStatusResponse>): GetStatusResponse {
     const message = createBaseGetStatusResponse() as any;
     message.environments = object.environments?.map((e) => EnvironmentStatus.fromPartial(e)) || [];
     return message;
@@ -2346,10 +2346,10 @@ export const EnvironmentStatus: MessageFns<EnvironmentStatus> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<EnvironmentStatus>, I>>(base?: I): EnvironmentStatus {
-    return EnvironmentStatus.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<EnvironmentStatus>): EnvironmentStatus {
+    return EnvironmentStatus.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<EnvironmentStatus>, I>>(object: I): EnvironmentStatus {
+  fromPartial(object: DeepPartial<EnvironmentStatus>): EnvironmentStatus {
     const message = createBaseEnvironmentStatus() as any;
     message.fraise = object.fraise ?? "";
     message.environment = object.environment ?? "";
@@ -2494,10 +2494,10 @@ export const HostStatus: MessageFns<HostStatus> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HostStatus>, I>>(base?: I): HostStatus {
-    return HostStatus.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HostStatus>): HostStatus {
+    return HostStatus.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HostStatus>, I>>(object: I): HostStatus {
+  fromPartial(object: DeepPartial<HostStatus>): HostStatus {
     const message = createBaseHostStatus() as any;
     message.host = object.host ?? "";
     message.status = object.status ?? "";
@@ -2569,10 +2569,10 @@ export const GetStatsRequest: MessageFns<GetStatsRequest> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GetStatsRequest>, I>>(base?: I): GetStatsRequest {
-    return GetStatsRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GetStatsRequest>): GetStatsRequest {
+    return GetStatsRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GetStatsRequest>, I>>(object: I): GetStatsRequest {
+  fromPartial(object: DeepPartial<GetStatsRequest>): GetStatsRequest {
     const message = createBaseGetStatsRequest() as any;
     message.fraise = object.fraise ?? "";
     message.days = object.days ?? 0;
@@ -2735,10 +2735,10 @@ export const Stats: MessageFns<Stats> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Stats>, I>>(base?: I): Stats {
-    return Stats.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Stats>): Stats {
+    return Stats.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Stats>, I>>(object: I): Stats {
+  fromPartial(object: DeepPartial<Stats>): Stats {
     const message = createBaseStats() as any;
     message.total = object.total ?? 0;
     message.succeeded = object.succeeded ?? 0;
@@ -2816,10 +2816,10 @@ export const Percentiles: MessageFns<Percentiles> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Percentiles>, I>>(base?: I): Percentiles {
-    return Percentiles.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Percentiles>): Percentiles {
+    return Percentiles.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Percentiles>, I>>(object: I): Percentiles {
+  fromPartial(object: DeepPartial<Percentiles>): Percentiles {
     const message = createBasePercentiles() as any;
     message.p50 = object.p50 ?? undefined;
     message.p95 = object.p95 ?? undefined;
@@ -2894,10 +2894,10 @@ export const ListWebhooksRequest: MessageFns<ListWebhooksRequest> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ListWebhooksRequest>, I>>(base?: I): ListWebhooksRequest {
-    return ListWebhooksRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListWebhooksRequest>): ListWebhooksRequest {
+    return ListWebhooksRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListWebhooksRequest>, I>>(object: I): ListWebhooksRequest {
+  fromPartial(object: DeepPartial<ListWebhooksRequest>): ListWebhooksRequest {
     const message = createBaseListWebhooksRequest() as any;
     message.limit = object.limit ?? 0;
     message.cursor = object.cursor ?? "";
@@ -2962,10 +2962,10 @@ export const ListWebhooksResponse: MessageFns<ListWebhooksResponse> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ListWebhooksResponse>, I>>(base?: I): ListWebhooksResponse {
-    return ListWebhooksResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListWebhooksResponse>): ListWebhooksResponse {
+    return ListWebhooksResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListWebhooksResponse>, I>>(object: I): ListWebhooksResponse {
+  fromPartial(object: DeepPartial<ListWebhooksResponse>): ListWebhooksResponse {
     const message = createBaseListWebhooksResponse() as any;
     message.webhooks = object.webhooks?.map((e) => Webhook.fromPartial(e)) || [];
     message.next = object.next ?? "";
@@ -3018,10 +3018,10 @@ export const WebhookRef: MessageFns<WebhookRef> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<WebhookRef>, I>>(base?: I): WebhookRef {
-    return WebhookRef.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<WebhookRef>): WebhookRef {
+    return WebhookRef.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<WebhookRef>, I>>(object: I): WebhookRef {
+  fromPartial(object: DeepPartial<WebhookRef>): WebhookRef {
     const message = createBaseWebhookRef() as any;
     message.id = object.id ?? "";
     return message;
@@ -3231,10 +3231,10 @@ export const Webhook: MessageFns<Webhook> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Webhook>, I>>(base?: I): Webhook {
-    return Webhook.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Webhook>): Webhook {
+    return Webhook.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Webhook>, I>>(object: I): Webhook {
+  fromPartial(object: DeepPartial<Webhook>): Webhook {
     const message = createBaseWebhook() as any;
     message.id = object.id ?? "";
     message.provider = object.provider ?? "";
@@ -3290,10 +3290,10 @@ export const ListAgentsRequest: MessageFns<ListAgentsRequest> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ListAgentsRequest>, I>>(base?: I): ListAgentsRequest {
-    return ListAgentsRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListAgentsRequest>): ListAgentsRequest {
+    return ListAgentsRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListAgentsRequest>, I>>(_: I): ListAgentsRequest {
+  fromPartial(_: DeepPartial<ListAgentsRequest>): ListAgentsRequest {
     const message = createBaseListAgentsRequest() as any;
     return message;
   },
@@ -3344,10 +3344,10 @@ export const ListAgentsResponse: MessageFns<ListAgentsResponse> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ListAgentsResponse>, I>>(base?: I): ListAgentsResponse {
-    return ListAgentsResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListAgentsResponse>): ListAgentsResponse {
+    return ListAgentsResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListAgentsResponse>, I>>(object: I): ListAgentsResponse {
+  fromPartial(object: DeepPartial<ListAgentsResponse>): ListAgentsResponse {
     const message = createBaseListAgentsResponse() as any;
     message.agents = object.agents?.map((e) => Agent.fromPartial(e)) || [];
     return message;
@@ -3399,10 +3399,10 @@ export const AgentRef: MessageFns<AgentRef> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AgentRef>, I>>(base?: I): AgentRef {
-    return AgentRef.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AgentRef>): AgentRef {
+    return AgentRef.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AgentRef>, I>>(object: I): AgentRef {
+  fromPartial(object: DeepPartial<AgentRef>): AgentRef {
     const message = createBaseAgentRef() as any;
     message.name = object.name ?? "";
     return message;
@@ -3543,10 +3543,10 @@ export const Agent: MessageFns<Agent> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Agent>, I>>(base?: I): Agent {
-    return Agent.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Agent>): Agent {
+    return Agent.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Agent>, I>>(object: I): Agent {
+  fromPartial(object: DeepPartial<Agent>): Agent {
     const message = createBaseAgent() as any;
     message.name = object.name ?? "";
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
@@ -3624,10 +3624,10 @@ export const Agent_LabelsEntry: MessageFns<Agent_LabelsEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Agent_LabelsEntry>, I>>(base?: I): Agent_LabelsEntry {
-    return Agent_LabelsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Agent_LabelsEntry>): Agent_LabelsEntry {
+    return Agent_LabelsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Agent_LabelsEntry>, I>>(object: I): Agent_LabelsEntry {
+  fromPartial(object: DeepPartial<Agent_LabelsEntry>): Agent_LabelsEntry {
     const message = createBaseAgent_LabelsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -3705,10 +3705,10 @@ export const CreateJoinTokenRequest: MessageFns<CreateJoinTokenRequest> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CreateJoinTokenRequest>, I>>(base?: I): CreateJoinTokenRequest {
-    return CreateJoinTokenRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CreateJoinTokenRequest>): CreateJoinTokenRequest {
+    return CreateJoinTokenRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CreateJoinTokenRequest>, I>>(object: I): CreateJoinTokenRequest {
+  fromPartial(object: DeepPartial<CreateJoinTokenRequest>): CreateJoinTokenRequest {
     const message = createBaseCreateJoinTokenRequest() as any;
     message.name = object.name ?? "";
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
@@ -3781,14 +3781,10 @@ export const CreateJoinTokenRequest_LabelsEntry: MessageFns<CreateJoinTokenReque
     }
   },
 
-  create<I extends Exact<DeepPartial<CreateJoinTokenRequest_LabelsEntry>, I>>(
-    base?: I,
-  ): CreateJoinTokenRequest_LabelsEntry {
-    return CreateJoinTokenRequest_LabelsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CreateJoinTokenRequest_LabelsEntry>): CreateJoinTokenRequest_LabelsEntry {
+    return CreateJoinTokenRequest_LabelsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CreateJoinTokenRequest_LabelsEntry>, I>>(
-    object: I,
-  ): CreateJoinTokenRequest_LabelsEntry {
+  fromPartial(object: DeepPartial<CreateJoinTokenRequest_LabelsEntry>): CreateJoinTokenRequest_LabelsEntry {
     const message = createBaseCreateJoinTokenRequest_LabelsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -3863,10 +3859,10 @@ export const CreateJoinTokenResponse: MessageFns<CreateJoinTokenResponse> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CreateJoinTokenResponse>, I>>(base?: I): CreateJoinTokenResponse {
-    return CreateJoinTokenResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CreateJoinTokenResponse>): CreateJoinTokenResponse {
+    return CreateJoinTokenResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CreateJoinTokenResponse>, I>>(object: I): CreateJoinTokenResponse {
+  fromPartial(object: DeepPartial<CreateJoinTokenResponse>): CreateJoinTokenResponse {
     const message = createBaseCreateJoinTokenResponse() as any;
     message.token = object.token ?? "";
     message.expiresAt = object.expiresAt ?? undefined;
@@ -3931,10 +3927,10 @@ export const WatchRequest: MessageFns<WatchRequest> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<WatchRequest>, I>>(base?: I): WatchRequest {
-    return WatchRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<WatchRequest>): WatchRequest {
+    return WatchRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<WatchRequest>, I>>(object: I): WatchRequest {
+  fromPartial(object: DeepPartial<WatchRequest>): WatchRequest {
     const message = createBaseWatchRequest() as any;
     message.deploymentId = object.deploymentId ?? "";
     message.after = object.after ?? 0;
@@ -4022,10 +4018,10 @@ export const WatchEvent: MessageFns<WatchEvent> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<WatchEvent>, I>>(base?: I): WatchEvent {
-    return WatchEvent.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<WatchEvent>): WatchEvent {
+    return WatchEvent.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<WatchEvent>, I>>(object: I): WatchEvent {
+  fromPartial(object: DeepPartial<WatchEvent>): WatchEvent {
     const message = createBaseWatchEvent() as any;
     message.number = object.number ?? 0;
     message.at = object.at ?? undefined;
@@ -4114,10 +4110,10 @@ export const HostEvent: MessageFns<HostEvent> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HostEvent>, I>>(base?: I): HostEvent {
-    return HostEvent.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HostEvent>): HostEvent {
+    return HostEvent.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HostEvent>, I>>(object: I): HostEvent {
+  fromPartial(object: DeepPartial<HostEvent>): HostEvent {
     const message = createBaseHostEvent() as any;
     message.host = object.host ?? "";
     message.phase = object.phase ?? Phase.UNSPECIFIED;
@@ -4206,10 +4202,10 @@ export const LogsRequest: MessageFns<LogsRequest> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<LogsRequest>, I>>(base?: I): LogsRequest {
-    return LogsRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LogsRequest>): LogsRequest {
+    return LogsRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LogsRequest>, I>>(object: I): LogsRequest {
+  fromPartial(object: DeepPartial<LogsRequest>): LogsRequest {
     const message = createBaseLogsRequest() as any;
     message.deploymentId = object.deploymentId ?? "";
     message.host = object.host ?? "";
@@ -4350,10 +4346,10 @@ export const LogLine: MessageFns<LogLine> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<LogLine>, I>>(base?: I): LogLine {
-    return LogLine.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LogLine>): LogLine {
+    return LogLine.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LogLine>, I>>(object: I): LogLine {
+  fromPartial(object: DeepPartial<LogLine>): LogLine {
     const message = createBaseLogLine() as any;
     message.host = object.host ?? "";
     message.phase = object.phase ?? "";
@@ -4853,10 +4849,6 @@ export type DeepPartial<T> = T extends Builtin ? T
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-export type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 function toTimestamp(date: Date): Timestamp {
   const seconds = Math.trunc(date.getTime() / 1_000);
   const nanos = (date.getTime() % 1_000) * 1_000_000;
@@ -4883,6 +4875,6 @@ function longToNumber(int64: { toString(): string }): number {
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

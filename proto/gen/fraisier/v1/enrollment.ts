@@ -123,10 +123,10 @@ export const EnrollRequest: MessageFns<EnrollRequest> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<EnrollRequest>, I>>(base?: I): EnrollRequest {
-    return EnrollRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<EnrollRequest>): EnrollRequest {
+    return EnrollRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<EnrollRequest>, I>>(object: I): EnrollRequest {
+  fromPartial(object: DeepPartial<EnrollRequest>): EnrollRequest {
     const message = createBaseEnrollRequest() as any;
     message.token = object.token ?? "";
     message.csrPem = object.csrPem ?? "";
@@ -228,10 +228,10 @@ export const EnrollResponse: MessageFns<EnrollResponse> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<EnrollResponse>, I>>(base?: I): EnrollResponse {
-    return EnrollResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<EnrollResponse>): EnrollResponse {
+    return EnrollResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<EnrollResponse>, I>>(object: I): EnrollResponse {
+  fromPartial(object: DeepPartial<EnrollResponse>): EnrollResponse {
     const message = createBaseEnrollResponse() as any;
     message.agentName = object.agentName ?? "";
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
@@ -306,10 +306,10 @@ export const EnrollResponse_LabelsEntry: MessageFns<EnrollResponse_LabelsEntry> 
     }
   },
 
-  create<I extends Exact<DeepPartial<EnrollResponse_LabelsEntry>, I>>(base?: I): EnrollResponse_LabelsEntry {
-    return EnrollResponse_LabelsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<EnrollResponse_LabelsEntry>): EnrollResponse_LabelsEntry {
+    return EnrollResponse_LabelsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<EnrollResponse_LabelsEntry>, I>>(object: I): EnrollResponse_LabelsEntry {
+  fromPartial(object: DeepPartial<EnrollResponse_LabelsEntry>): EnrollResponse_LabelsEntry {
     const message = createBaseEnrollResponse_LabelsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -391,13 +391,9 @@ export type DeepPartial<T> = T extends Builtin ? T
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-export type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

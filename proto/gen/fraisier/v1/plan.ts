@@ -308,6 +308,13 @@ export interface Migrate {
   readonly user: string;
   /** The release whose tree holds the migration files: on the way down, the failed one. */
   readonly commit: string;
+  /** Down: FRAISIER_REVISION, the revision to go back to, and FRAISIER_APPLIED, the identifiers to undo, newest first. */
+  readonly environment: { [key: string]: string };
+}
+
+export interface Migrate_EnvironmentEntry {
+  readonly key: string;
+  readonly value: string;
 }
 
 /** Repeatable. Swaps `current` to `releases/<commit>` by rename(2). */
@@ -394,8 +401,7 @@ export interface DeploymentPlan {
    * `prepare` measured (StepResult), by the recipe, when they are needed.
    */
   readonly phases: readonly PhaseSteps[];
-  /** Whether a migration that this plan applies can be undone, and if not, why. */
-  readonly migrationReversible: boolean;
+  /** Why a migration that this plan applies cannot be undone; empty when it can, or when there is none. */
   readonly pointOfNoReturn: string;
   /** `rollback`, `pause` or `stop`. */
   readonly onFailure: string;
@@ -408,7 +414,11 @@ export interface DeploymentPlan {
   readonly migrateDownTemplate: readonly Step[];
   /** Warnings said at every deploy, e.g. an api without a health check. */
   readonly warnings: readonly string[];
-  readonly madeAt: Date | undefined;
+  readonly madeAt:
+    | Date
+    | undefined;
+  /** Reads the migration tool's status on the migrating host; last in `prepare`, around `migrate` and `migrate_down`. */
+  readonly measure: readonly Step[];
 }
 
 function createBaseReason(): Reason {
@@ -492,10 +502,10 @@ export const Reason: MessageFns<Reason> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Reason>, I>>(base?: I): Reason {
-    return Reason.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Reason>): Reason {
+    return Reason.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Reason>, I>>(object: I): Reason {
+  fromPartial(object: DeepPartial<Reason>): Reason {
     const message = createBaseReason() as any;
     message.code = object.code ?? "";
     message.message = object.message ?? "";
@@ -569,10 +579,10 @@ export const Reason_FactsEntry: MessageFns<Reason_FactsEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Reason_FactsEntry>, I>>(base?: I): Reason_FactsEntry {
-    return Reason_FactsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Reason_FactsEntry>): Reason_FactsEntry {
+    return Reason_FactsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Reason_FactsEntry>, I>>(object: I): Reason_FactsEntry {
+  fromPartial(object: DeepPartial<Reason_FactsEntry>): Reason_FactsEntry {
     const message = createBaseReason_FactsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -723,10 +733,10 @@ export const Target: MessageFns<Target> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Target>, I>>(base?: I): Target {
-    return Target.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Target>): Target {
+    return Target.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Target>, I>>(object: I): Target {
+  fromPartial(object: DeepPartial<Target>): Target {
     const message = createBaseTarget() as any;
     message.fraise = object.fraise ?? "";
     message.environment = object.environment ?? "";
@@ -931,10 +941,10 @@ export const Step: MessageFns<Step> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Step>, I>>(base?: I): Step {
-    return Step.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Step>): Step {
+    return Step.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Step>, I>>(object: I): Step {
+  fromPartial(object: DeepPartial<Step>): Step {
     const message = createBaseStep() as any;
     message.name = object.name ?? "";
     message.timeoutMs = object.timeoutMs ?? 0;
@@ -1056,10 +1066,10 @@ export const Preflight: MessageFns<Preflight> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Preflight>, I>>(base?: I): Preflight {
-    return Preflight.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Preflight>): Preflight {
+    return Preflight.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Preflight>, I>>(object: I): Preflight {
+  fromPartial(object: DeepPartial<Preflight>): Preflight {
     const message = createBasePreflight() as any;
     message.minFreeBytes = object.minFreeBytes ?? 0;
     return message;
@@ -1155,10 +1165,10 @@ export const Fetch: MessageFns<Fetch> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Fetch>, I>>(base?: I): Fetch {
-    return Fetch.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Fetch>): Fetch {
+    return Fetch.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Fetch>, I>>(object: I): Fetch {
+  fromPartial(object: DeepPartial<Fetch>): Fetch {
     const message = createBaseFetch() as any;
     message.repository = object.repository ?? "";
     message.commit = object.commit ?? "";
@@ -1214,10 +1224,10 @@ export const Stage: MessageFns<Stage> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Stage>, I>>(base?: I): Stage {
-    return Stage.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Stage>): Stage {
+    return Stage.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Stage>, I>>(object: I): Stage {
+  fromPartial(object: DeepPartial<Stage>): Stage {
     const message = createBaseStage() as any;
     message.commit = object.commit ?? "";
     return message;
@@ -1302,10 +1312,10 @@ export const Command: MessageFns<Command> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Command>, I>>(base?: I): Command {
-    return Command.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Command>): Command {
+    return Command.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Command>, I>>(object: I): Command {
+  fromPartial(object: DeepPartial<Command>): Command {
     const message = createBaseCommand() as any;
     message.argv = object.argv?.map((e) => e) || [];
     message.shell = object.shell ?? "";
@@ -1393,10 +1403,10 @@ export const MigrationStatus: MessageFns<MigrationStatus> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<MigrationStatus>, I>>(base?: I): MigrationStatus {
-    return MigrationStatus.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MigrationStatus>): MigrationStatus {
+    return MigrationStatus.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MigrationStatus>, I>>(object: I): MigrationStatus {
+  fromPartial(object: DeepPartial<MigrationStatus>): MigrationStatus {
     const message = createBaseMigrationStatus() as any;
     message.argv = object.argv?.map((e) => e) || [];
     message.user = object.user ?? "";
@@ -1464,10 +1474,10 @@ export const MigrationState: MessageFns<MigrationState> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<MigrationState>, I>>(base?: I): MigrationState {
-    return MigrationState.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MigrationState>): MigrationState {
+    return MigrationState.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MigrationState>, I>>(object: I): MigrationState {
+  fromPartial(object: DeepPartial<MigrationState>): MigrationState {
     const message = createBaseMigrationState() as any;
     message.revision = object.revision ?? "";
     message.pending = object.pending?.map((e) => e) || [];
@@ -1476,7 +1486,7 @@ export const MigrationState: MessageFns<MigrationState> = {
 };
 
 function createBaseMigrate(): Migrate {
-  return { direction: Direction.UNSPECIFIED, argv: [], user: "", commit: "" };
+  return { direction: Direction.UNSPECIFIED, argv: [], user: "", commit: "", environment: {} };
 }
 
 export const Migrate: MessageFns<Migrate> = {
@@ -1493,6 +1503,9 @@ export const Migrate: MessageFns<Migrate> = {
     if (message.commit !== "") {
       writer.uint32(34).string(message.commit);
     }
+    globalThis.Object.entries(message.environment).forEach(([key, value]: [string, string]) => {
+      Migrate_EnvironmentEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
     return writer;
   },
 
@@ -1541,6 +1554,17 @@ export const Migrate: MessageFns<Migrate> = {
             message.commit = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = Migrate_EnvironmentEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.environment[entry5.key] = entry5.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1553,15 +1577,91 @@ export const Migrate: MessageFns<Migrate> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Migrate>, I>>(base?: I): Migrate {
-    return Migrate.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Migrate>): Migrate {
+    return Migrate.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Migrate>, I>>(object: I): Migrate {
+  fromPartial(object: DeepPartial<Migrate>): Migrate {
     const message = createBaseMigrate() as any;
     message.direction = object.direction ?? Direction.UNSPECIFIED;
     message.argv = object.argv?.map((e) => e) || [];
     message.user = object.user ?? "";
     message.commit = object.commit ?? "";
+    message.environment = (globalThis.Object.entries(object.environment ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseMigrate_EnvironmentEntry(): Migrate_EnvironmentEntry {
+  return { key: "", value: "" };
+}
+
+export const Migrate_EnvironmentEntry: MessageFns<Migrate_EnvironmentEntry> = {
+  encode(message: Migrate_EnvironmentEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Migrate_EnvironmentEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMigrate_EnvironmentEntry() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Migrate_EnvironmentEntry>): Migrate_EnvironmentEntry {
+    return Migrate_EnvironmentEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Migrate_EnvironmentEntry>): Migrate_EnvironmentEntry {
+    const message = createBaseMigrate_EnvironmentEntry() as any;
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -1611,10 +1711,10 @@ export const Activate: MessageFns<Activate> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Activate>, I>>(base?: I): Activate {
-    return Activate.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Activate>): Activate {
+    return Activate.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Activate>, I>>(object: I): Activate {
+  fromPartial(object: DeepPartial<Activate>): Activate {
     const message = createBaseActivate() as any;
     message.commit = object.commit ?? "";
     return message;
@@ -1679,10 +1779,10 @@ export const Restart: MessageFns<Restart> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Restart>, I>>(base?: I): Restart {
-    return Restart.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Restart>): Restart {
+    return Restart.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Restart>, I>>(object: I): Restart {
+  fromPartial(object: DeepPartial<Restart>): Restart {
     const message = createBaseRestart() as any;
     switch (object.how?.$case) {
       case "systemdService": {
@@ -1845,10 +1945,10 @@ export const Health: MessageFns<Health> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Health>, I>>(base?: I): Health {
-    return Health.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Health>): Health {
+    return Health.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Health>, I>>(object: I): Health {
+  fromPartial(object: DeepPartial<Health>): Health {
     const message = createBaseHealth() as any;
     message.url = object.url ?? "";
     message.attempts = object.attempts ?? 0;
@@ -1908,10 +2008,10 @@ export const Deactivate: MessageFns<Deactivate> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Deactivate>, I>>(base?: I): Deactivate {
-    return Deactivate.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Deactivate>): Deactivate {
+    return Deactivate.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Deactivate>, I>>(object: I): Deactivate {
+  fromPartial(object: DeepPartial<Deactivate>): Deactivate {
     const message = createBaseDeactivate() as any;
     message.systemdService = object.systemdService ?? "";
     return message;
@@ -1974,10 +2074,10 @@ export const Prune: MessageFns<Prune> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Prune>, I>>(base?: I): Prune {
-    return Prune.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Prune>): Prune {
+    return Prune.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Prune>, I>>(object: I): Prune {
+  fromPartial(object: DeepPartial<Prune>): Prune {
     const message = createBasePrune() as any;
     message.keep = object.keep ?? 0;
     message.keepCommits = object.keepCommits?.map((e) => e) || [];
@@ -2074,10 +2174,10 @@ export const StepResult: MessageFns<StepResult> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<StepResult>, I>>(base?: I): StepResult {
-    return StepResult.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StepResult>): StepResult {
+    return StepResult.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StepResult>, I>>(object: I): StepResult {
+  fromPartial(object: DeepPartial<StepResult>): StepResult {
     const message = createBaseStepResult() as any;
     message.previousRelease = object.previousRelease ?? "";
     message.previousProvenGood = object.previousProvenGood ?? false;
@@ -2146,10 +2246,10 @@ export const HostPlan: MessageFns<HostPlan> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HostPlan>, I>>(base?: I): HostPlan {
-    return HostPlan.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HostPlan>): HostPlan {
+    return HostPlan.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HostPlan>, I>>(object: I): HostPlan {
+  fromPartial(object: DeepPartial<HostPlan>): HostPlan {
     const message = createBaseHostPlan() as any;
     message.host = object.host ?? "";
     message.batch = object.batch ?? 0;
@@ -2213,10 +2313,10 @@ export const PhaseSteps: MessageFns<PhaseSteps> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<PhaseSteps>, I>>(base?: I): PhaseSteps {
-    return PhaseSteps.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PhaseSteps>): PhaseSteps {
+    return PhaseSteps.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PhaseSteps>, I>>(object: I): PhaseSteps {
+  fromPartial(object: DeepPartial<PhaseSteps>): PhaseSteps {
     const message = createBasePhaseSteps() as any;
     message.phase = object.phase ?? Phase.UNSPECIFIED;
     message.steps = object.steps?.map((e) => Step.fromPartial(e)) || [];
@@ -2231,7 +2331,6 @@ function createBaseDeploymentPlan(): DeploymentPlan {
     hosts: [],
     migratingHost: "",
     phases: [],
-    migrationReversible: false,
     pointOfNoReturn: "",
     onFailure: "",
     maxFailures: 0,
@@ -2241,6 +2340,7 @@ function createBaseDeploymentPlan(): DeploymentPlan {
     migrateDownTemplate: [],
     warnings: [],
     madeAt: undefined,
+    measure: [],
   };
 }
 
@@ -2260,9 +2360,6 @@ export const DeploymentPlan: MessageFns<DeploymentPlan> = {
     }
     for (const v of message.phases) {
       PhaseSteps.encode(v!, writer.uint32(42).fork()).join();
-    }
-    if (message.migrationReversible !== false) {
-      writer.uint32(48).bool(message.migrationReversible);
     }
     if (message.pointOfNoReturn !== "") {
       writer.uint32(58).string(message.pointOfNoReturn);
@@ -2290,6 +2387,9 @@ export const DeploymentPlan: MessageFns<DeploymentPlan> = {
     }
     if (message.madeAt !== undefined) {
       Timestamp.encode(toTimestamp(message.madeAt), writer.uint32(122).fork()).join();
+    }
+    for (const v of message.measure) {
+      Step.encode(v!, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -2345,14 +2445,6 @@ export const DeploymentPlan: MessageFns<DeploymentPlan> = {
             }
 
             message.phases.push(PhaseSteps.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 6: {
-            if (tag !== 48) {
-              break;
-            }
-
-            message.migrationReversible = reader.bool();
             continue;
           }
           case 7: {
@@ -2427,6 +2519,14 @@ export const DeploymentPlan: MessageFns<DeploymentPlan> = {
             message.madeAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.measure.push(Step.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2439,10 +2539,10 @@ export const DeploymentPlan: MessageFns<DeploymentPlan> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DeploymentPlan>, I>>(base?: I): DeploymentPlan {
-    return DeploymentPlan.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DeploymentPlan>): DeploymentPlan {
+    return DeploymentPlan.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DeploymentPlan>, I>>(object: I): DeploymentPlan {
+  fromPartial(object: DeepPartial<DeploymentPlan>): DeploymentPlan {
     const message = createBaseDeploymentPlan() as any;
     message.target = (object.target !== undefined && object.target !== null)
       ? Target.fromPartial(object.target)
@@ -2451,7 +2551,6 @@ export const DeploymentPlan: MessageFns<DeploymentPlan> = {
     message.hosts = object.hosts?.map((e) => HostPlan.fromPartial(e)) || [];
     message.migratingHost = object.migratingHost ?? "";
     message.phases = object.phases?.map((e) => PhaseSteps.fromPartial(e)) || [];
-    message.migrationReversible = object.migrationReversible ?? false;
     message.pointOfNoReturn = object.pointOfNoReturn ?? "";
     message.onFailure = object.onFailure ?? "";
     message.maxFailures = object.maxFailures ?? 0;
@@ -2461,6 +2560,7 @@ export const DeploymentPlan: MessageFns<DeploymentPlan> = {
     message.migrateDownTemplate = object.migrateDownTemplate?.map((e) => Step.fromPartial(e)) || [];
     message.warnings = object.warnings?.map((e) => e) || [];
     message.madeAt = object.madeAt ?? undefined;
+    message.measure = object.measure?.map((e) => Step.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2474,10 +2574,6 @@ export type DeepPartial<T> = T extends Builtin ? T
     ? { readonly $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
-
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-export type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
 
 function toTimestamp(date: Date): Timestamp {
   const seconds = Math.trunc(date.getTime() / 1_000);
@@ -2505,6 +2601,6 @@ function longToNumber(int64: { toString(): string }): number {
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -1,0 +1,144 @@
+import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
+import { findEnvironment } from '../fraises/find-environment.js';
+import { configurationOf } from './configuration.js';
+import { considerStart } from './consider-start.js';
+import { decide, type Decision, type RunStart, type Situation } from './decide.js';
+import type { Edges } from './edges.js';
+import type { DeploymentRow, Ledger, RunRow } from './ledger.js';
+import { deploymentHasEnded, type DeploymentStatus } from './lifecycle.js';
+import { latestRuns, planOf } from './runs-of-deployment.js';
+import { stepsOfRun } from './steps-of-run.js';
+
+/** More rounds than any decision chain has; reaching it is a bug in `decide`, not a state of the world. */
+const MAX_ROUNDS = 50;
+
+/**
+ * Moves a deployment as far as it goes now: decides and carries out, in one transaction that holds its row, until there is
+ * nothing to do but wait. Safe to call at any time, by any controller, any number of times; dying in the middle
+ * leaves nothing. Returns when it should be called again even if nothing happens, or null.
+ */
+export async function advance(edges: Edges, id: string): Promise<Date | null> {
+  return edges.ledger.transaction(async (tx) => {
+    const peeked = await tx.deployment(id);
+    if (peeked === null || deploymentHasEnded(peeked.status)) return null;
+    if (peeked.status === 'queued') await tx.holdFraise(peeked.fraise, peeked.environment);
+    const held = await tx.holdDeployment(id);
+    if (held === null || deploymentHasEnded(held.status)) return null;
+    if (held.status === 'queued' && !(await start(tx, held))) return null;
+    return carryOn(edges, tx, id);
+  });
+}
+
+/** True when it left the queue for `running`. */
+async function start(tx: Ledger, deployment: DeploymentRow): Promise<boolean> {
+  const { configuration } = await configurationOf(tx, deployment.configRevision);
+  const decision = considerStart(deployment, {
+    configuration,
+    environment: findEnvironment(configuration, deployment.fraise, deployment.environment),
+    unfinished: await tx.unfinishedDeployments(deployment),
+    agents: await tx.agents(),
+    now: await tx.now(),
+  });
+  if ('start' in decision) {
+    const change = { plan: decision.start, started: true, reason: null, newVersion: deployment.commit };
+    const moved = await tx.moveDeployment(deployment.id, 'queued', 'running', change);
+    await tx.wake({ about: 'deployment', id: deployment.id });
+    return moved;
+  }
+  if ('end' in decision) {
+    await end(tx, deployment, decision.end, decision.reason, null);
+    return false;
+  }
+  await explain(tx, deployment, decision.wait);
+  return false;
+}
+
+/** Law 7: what waits says why, and only a new reason is written. */
+async function explain(tx: Ledger, deployment: DeploymentRow, why: Reason): Promise<void> {
+  if (deployment.reason?.code === why.code && deployment.reason.message === why.message) return;
+  await tx.moveDeployment(deployment.id, deployment.status, deployment.status, { reason: why });
+  await tx.wake({ about: 'deployment', id: deployment.id });
+}
+
+async function carryOn(edges: Edges, tx: Ledger, id: string): Promise<Date | null> {
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const deployment = await tx.deployment(id);
+    if (deployment === null || deploymentHasEnded(deployment.status)) return null;
+    const situation = await situationOf(tx, deployment);
+    const decision = decide(situation);
+    const didSomething = await carryOut(edges, tx, situation, decision);
+    if (!didSomething) return decision.wait?.until ?? null;
+  }
+  throw new Error(`deployment ${id} does not come to rest after ${MAX_ROUNDS} decisions`);
+}
+
+async function situationOf(tx: Ledger, deployment: DeploymentRow): Promise<Situation> {
+  const hosts = await tx.agents();
+  return { deployment, runs: await tx.runsOf(deployment.id), hosts, now: await tx.now() };
+}
+
+async function carryOut(edges: Edges, tx: Ledger, situation: Situation, decision: Decision): Promise<boolean> {
+  const { deployment, runs } = situation;
+  const moved = await moveRuns(tx, runs, decision);
+  const started = await startRuns(edges, tx, situation, decision.start ?? []);
+  const { move } = decision;
+  if (move === undefined) return moved || started;
+  if (deploymentHasEnded(move.to)) {
+    await end(tx, deployment, move.to, move.reason, oldVersionOf(runs));
+    return true;
+  }
+  await tx.moveDeployment(deployment.id, deployment.status, move.to, { reason: move.reason, continueRequestedBy: null });
+  await tx.wake({ about: 'deployment', id: deployment.id });
+  return true;
+}
+
+async function moveRuns(tx: Ledger, runs: readonly RunRow[], decision: Decision): Promise<boolean> {
+  const find = (id: string) => runs.find((run) => run.id === id);
+  const ends = [
+    ...(decision.drop ?? []).map((one) => ({ ...one, status: one.to })),
+    ...(decision.lose ?? []).map((one) => ({ ...one, status: 'lost' as const })),
+  ];
+  for (const { runId, status, reason } of ends) {
+    const run = find(runId);
+    if (run !== undefined) await tx.moveRun(run.id, run.status, status, { reason, finished: true });
+  }
+  for (const { runId, reason } of decision.cancel ?? []) {
+    const run = find(runId);
+    if (run === undefined) continue;
+    await tx.moveRun(run.id, run.status, run.status, { cancelReason: reason });
+    await tx.wake({ about: 'host', name: run.host });
+  }
+  return ends.length > 0 || (decision.cancel ?? []).length > 0;
+}
+
+async function startRuns(edges: Edges, tx: Ledger, situation: Situation, starts: readonly RunStart[]): Promise<boolean> {
+  const plan = planOf(situation.deployment);
+  const latest = latestRuns(situation.runs);
+  for (const { host, phase, attempt } of starts) {
+    const work = stepsOfRun(plan, host, phase, latest);
+    await tx.insertRun({ id: edges.newId('r'), deploymentId: situation.deployment.id, host, phase, attempt, ...work });
+    await tx.wake({ about: 'host', name: host });
+  }
+  return starts.length > 0;
+}
+
+/** Ends it and lets the next one in the queue look again; notifications leave through the outbox, in the same commit. */
+async function end(
+  tx: Ledger,
+  deployment: DeploymentRow,
+  to: DeploymentStatus,
+  reason: Reason | null,
+  oldVersion: string | null,
+): Promise<void> {
+  await tx.moveDeployment(deployment.id, deployment.status, to, { reason, oldVersion, finished: true });
+  await tx.outbox({ topic: 'deployment_ended', payload: { deployment: deployment.id, status: to } });
+  await tx.audit({ actor: 'controller', action: 'deployment_ended', subject: deployment.id, facts: { status: to } });
+  await tx.wake({ about: 'deployment', id: deployment.id });
+  const waiting = await tx.unfinishedDeployments(deployment);
+  for (const next of waiting) if (next.id !== deployment.id) await tx.wake({ about: 'deployment', id: next.id });
+}
+
+function oldVersionOf(runs: readonly RunRow[]): string | null {
+  const measured = runs.find((run) => run.previousRelease !== null && run.previousRelease !== '');
+  return measured?.previousRelease ?? null;
+}

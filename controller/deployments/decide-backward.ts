@@ -1,0 +1,102 @@
+import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
+import type { Decision, Situation } from './decide.js';
+import type { RunRow } from './ledger.js';
+import { failureOf, reason, withFacts } from './reason.js';
+import { endedBadly, isOpen, planOf, wasDispatched, type LatestRuns } from './runs-of-deployment.js';
+
+/** A deployment being undone: hosts back, newest batch first, then the database once, then the end. */
+export function backward(situation: Situation, latest: LatestRuns): Decision {
+  const cause = situation.deployment.reason ?? reason('run_failed', 'the deployment was stopped');
+  const touched = latest.inPhase('release').filter(wasDispatched);
+  const undoing = undoHosts(situation, touched, latest);
+  if (undoing !== 'done') return undoing;
+  const failed = latest.inPhase('undo').find((run) => run.status !== 'succeeded');
+  if (failed !== undefined) return end('rollback_failed', undoFailed(failed, cause));
+  return undoDatabase(situation, touched, latest, cause);
+}
+
+function undoHosts(situation: Situation, touched: readonly RunRow[], latest: LatestRuns): Decision | 'done' {
+  const plan = planOf(situation.deployment);
+  const batch = (host: string) => plan.hosts.find((one) => one.host === host)?.batch ?? 0;
+  const newestFirst = [...new Set(touched.map((run) => batch(run.host)))].sort((a, b) => b - a);
+  for (const number of newestFirst) {
+    const hosts = touched.filter((run) => batch(run.host) === number).map((run) => run.host);
+    const missing = hosts.filter((host) => latest.of(host, 'undo') === undefined);
+    if (missing.length > 0) return { start: missing.map((host) => ({ host, phase: 'undo' as const, attempt: 1 })) };
+    const open = hosts.flatMap((host) => latest.of(host, 'undo') ?? []).filter(isOpen);
+    if (open.length > 0) return waitOrDrop(situation, open);
+  }
+  return 'done';
+}
+
+function undoDatabase(situation: Situation, touched: readonly RunRow[], latest: LatestRuns, cause: Reason): Decision {
+  const plan = planOf(situation.deployment);
+  const migrated = latest.inPhase('migrate').find(wasDispatched);
+  if (migrated === undefined) return endUndone(touched, latest, cause);
+  if (!canLookAtDatabase(plan.measure.length, plan.migrateDownTemplate.length, migrated)) {
+    return endMigrationKept(touched, latest, migrated, withFacts(cause, { migration: migrated.status === 'succeeded' ? 'kept' : 'unknown' }));
+  }
+  const down = latest.of(plan.migratingHost, 'migrate_down');
+  if (down === undefined) return { start: [{ host: plan.migratingHost, phase: 'migrate_down', attempt: 1 }] };
+  if (isOpen(down)) return waitOrDrop(situation, [down]);
+  if (down.status === 'interrupted' || down.status === 'lost') {
+    return { move: { to: 'paused', reason: { ...failureOf(down), hint: `fraisier continue ${situation.deployment.id}` } } };
+  }
+  if (endedBadly(down) || down.status === 'skipped') return end('rollback_failed', notUndone(down, cause));
+  return endUndone(touched, latest, withFacts(cause, { migration: 'undone' }));
+}
+
+/** A failed migration is looked at (nothing may have been applied); an applied one needs a way down. */
+function canLookAtDatabase(measures: number, downs: number, migrated: RunRow): boolean {
+  return measures > 0 && (downs > 0 || migrated.status !== 'succeeded');
+}
+
+function endMigrationKept(touched: readonly RunRow[], latest: LatestRuns, migrated: RunRow, cause: Reason): Decision {
+  if (migrated.status !== 'succeeded' || touched.length === 0) return end('failed', cause);
+  return endUndone(touched, latest, cause);
+}
+
+function endUndone(touched: readonly RunRow[], latest: LatestRuns, cause: Reason): Decision {
+  const back = touched.filter((run) => (latest.of(run.host, 'prepare')?.previousRelease ?? '') !== '');
+  if (touched.length > 0 && back.length === 0) {
+    return end('failed', {
+      ...cause,
+      code: 'no_previous_release',
+      message: `${cause.message}; there was no previous release to go back to, so the service was stopped`,
+      facts: { ...cause.facts, cause: cause.code },
+    });
+  }
+  return end('rolled_back', cause);
+}
+
+/** An undo for a host that stays away is given up after the deployment's own limit. */
+function waitOrDrop({ deployment, now }: Situation, open: readonly RunRow[]): Decision {
+  const limitMs = planOf(deployment).timeoutMs;
+  const tooOld = open.filter((run) => run.status === 'pending' && now.getTime() >= run.createdAt.getTime() + limitMs);
+  if (tooOld.length > 0) {
+    return {
+      drop: tooOld.map((run) => {
+        const message = `${run.host} did not come back within ${limitMs / 1000} s to be undone`;
+        return { runId: run.id, to: 'skipped' as const, reason: reason('host_lost', message, { facts: { host: run.host } }) };
+      }),
+    };
+  }
+  const message = open.map((run) => `${run.phase} on ${run.host} is ${run.status}`).join(', ');
+  return { wait: { reason: reason('waiting_for_host', message, { facts: { host: open[0]?.host ?? '' } }), until: null } };
+}
+
+function undoFailed(run: RunRow, cause: Reason): Reason {
+  const why = failureOf(run);
+  const message = `${cause.message}; going back failed too: ${why.message}`;
+  return { ...why, code: 'undo_failed', message, facts: { ...why.facts, cause: cause.code } };
+}
+
+function notUndone(run: RunRow, cause: Reason): Reason {
+  const why = failureOf(run);
+  const message = `${cause.message}; the hosts are back, the database is not: ${why.message}`;
+  return { ...why, code: 'migration_not_undone', message, facts: { ...why.facts, cause: cause.code } };
+}
+
+function end(to: 'rolled_back' | 'rollback_failed' | 'failed', why: Reason): Decision {
+  return { move: { to, reason: why } };
+}

@@ -1,0 +1,190 @@
+import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
+import type { Decision, Situation } from './decide.js';
+import type { RunRow } from './ledger.js';
+import type { RunPhase } from './lifecycle.js';
+import { cancelledBy, failureOf, reason } from './reason.js';
+import { endedBadly, isOpen, planOf, wasDispatched, type LatestRuns } from './runs-of-deployment.js';
+
+const FORWARD: readonly RunPhase[] = ['prepare', 'migrate', 'release'];
+
+/** A running deployment: on to the next phase, or, when there is trouble, stopped and turned round. */
+export function forward(situation: Situation, latest: LatestRuns, deadline: Date): Decision {
+  const trouble = troubleOf(situation, latest, deadline);
+  return trouble === null ? onward(situation, latest, deadline) : stop(situation, latest, trouble);
+}
+
+/** A paused deployment: waits for `continue` or `cancel`, and then does what was asked. */
+export function pausedUntilContinued(situation: Situation, latest: LatestRuns): Decision {
+  const { deployment } = situation;
+  const undoing = [...latest.inPhase('undo'), ...latest.inPhase('migrate_down')].length > 0;
+  if (deployment.continueRequestedBy !== null) {
+    const again = latest.all.filter(endedBadly).filter((run) => FORWARD.includes(run.phase) !== undoing);
+    return {
+      move: { to: undoing ? 'rolling_back' : 'running', reason: undoing ? causeOf(situation, latest) : null },
+      start: again.map((run) => ({ host: run.host, phase: run.phase, attempt: run.attempt + 1 })),
+    };
+  }
+  if (deployment.cancelRequestedBy !== null) {
+    const touched = somethingTouched(latest);
+    return { move: { to: touched ? 'rolling_back' : 'cancelled', reason: cancelledBy(deployment) } };
+  }
+  return { wait: { reason: deployment.reason, until: null } };
+}
+
+function troubleOf({ deployment, now }: Situation, latest: LatestRuns, deadline: Date): Reason | null {
+  if (deployment.reason !== null) return deployment.reason;
+  if (deployment.cancelRequestedBy !== null) return cancelledBy(deployment);
+  const failed = firstFailure(latest);
+  if (failed !== null) return failureOf(failed);
+  if (now < deadline || allReleased(planHosts(deployment.plan?.hosts), latest)) return null;
+  const limit = planOf(deployment).timeoutMs;
+  return reason('deployment_timed_out', `not done within its limit of ${limit / 1000} s`, {
+    facts: { timeout_ms: String(limit) },
+  });
+}
+
+/** Why a paused undo is under way: its own reason was overwritten by that of the pause. */
+function causeOf({ deployment }: Situation, latest: LatestRuns): Reason {
+  if (deployment.cancelRequestedBy !== null) return cancelledBy(deployment);
+  const first = firstFailure(latest);
+  return first === null ? reason('run_failed', 'the deployment was stopped') : failureOf(first);
+}
+
+function firstFailure(latest: LatestRuns): RunRow | null {
+  const bad = latest.all.filter((run) => FORWARD.includes(run.phase) && endedBadly(run));
+  return bad.sort((a, b) => (a.finishedAt?.getTime() ?? 0) - (b.finishedAt?.getTime() ?? 0))[0] ?? null;
+}
+
+// ── forward ──────────────────────────────────────────────────────────────────
+
+function onward(situation: Situation, latest: LatestRuns, deadline: Date): Decision {
+  const plan = planOf(situation.deployment);
+  const hosts = planHosts(plan.hosts);
+  const preparing = phaseOn(hosts, 'prepare', latest);
+  if (preparing !== 'done') return preparing;
+  if (mustMigrate(situation, latest)) {
+    const migrating = phaseOn([plan.migratingHost], 'migrate', latest);
+    if (migrating !== 'done') return migrating;
+  }
+  const releasing = releaseByBatch(situation, latest);
+  if (releasing !== 'done') return releasing;
+  return prune(situation, hosts, latest, deadline);
+}
+
+function phaseOn(hosts: readonly string[], phase: RunPhase, latest: LatestRuns): Decision | 'done' {
+  const missing = hosts.filter((host) => latest.of(host, phase) === undefined);
+  if (missing.length > 0) return { start: missing.map((host) => ({ host, phase, attempt: 1 })) };
+  const open = hosts.flatMap((host) => latest.of(host, phase) ?? []).filter(isOpen);
+  return open.length > 0 ? waitFor(open) : 'done';
+}
+
+/** Nothing to do when the tool itself said, at the end of `prepare`, that nothing is pending. */
+function mustMigrate({ deployment }: Situation, latest: LatestRuns): boolean {
+  const { migratingHost, measure } = planOf(deployment);
+  if (migratingHost === '') return false;
+  const pending = latest.of(migratingHost, 'prepare')?.migration?.pending;
+  return measure.length === 0 || pending === undefined || pending.length > 0;
+}
+
+function releaseByBatch({ deployment, now }: Situation, latest: LatestRuns): Decision | 'done' {
+  const { hosts, bakeMs } = planOf(deployment);
+  const batches = [...new Set(hosts.map((host) => host.batch))].sort((a, b) => a - b);
+  let bakedAt = 0;
+  for (const batch of batches) {
+    const members = hosts.filter((host) => host.batch === batch).map((host) => host.host);
+    const untouched = members.every((host) => latest.of(host, 'release') === undefined);
+    if (untouched && now.getTime() < bakedAt) {
+      const message = `batch ${batch + 1} of ${batches.length} waits until the one before has baked`;
+      return { wait: { reason: reason('waiting_for_host', message), until: new Date(bakedAt) } };
+    }
+    const released = phaseOn(members, 'release', latest);
+    if (released !== 'done') return released;
+    const finished = members.map((host) => latest.of(host, 'release')?.finishedAt?.getTime() ?? 0);
+    bakedAt = Math.max(...finished) + bakeMs;
+  }
+  return 'done';
+}
+
+/** A failed prune is a warning: everything is live already. */
+function prune({ now }: Situation, hosts: readonly string[], latest: LatestRuns, deadline: Date): Decision {
+  const pruning = phaseOn(hosts, 'prune', latest);
+  if (pruning !== 'done' && (pruning.start !== undefined || now < deadline)) return pruning;
+  if (pruning !== 'done') {
+    const late = reason('prune_failed', 'not done within the limit of the deployment');
+    return stopOpen(latest.inPhase('prune').filter(isOpen), late);
+  }
+  const failed = latest.inPhase('prune').find((run) => run.status !== 'succeeded');
+  const warning =
+    failed === undefined
+      ? null
+      : { ...failureOf(failed), code: 'prune_failed', message: `live, but old releases were not removed: ${failureOf(failed).message}` };
+  return { move: { to: 'succeeded', reason: warning } };
+}
+
+function waitFor(open: readonly RunRow[]): Decision {
+  const [first] = open;
+  const message = open.map((run) => `${run.phase} on ${run.host} is ${run.status}`).join(', ');
+  const why = reason('waiting_for_host', message, { facts: { host: first?.host ?? '', phase: first?.phase ?? '' } });
+  return { wait: { reason: why, until: null } };
+}
+
+// ── stopping ─────────────────────────────────────────────────────────────────
+
+function stop(situation: Situation, latest: LatestRuns, trouble: Reason): Decision {
+  const { deployment } = situation;
+  const open = latest.all.filter(isOpen);
+  if (open.length > 0) {
+    const stopping = stopOpen(open, trouble);
+    return deployment.reason === null ? { ...stopping, move: { to: 'running', reason: trouble } } : stopping;
+  }
+  return turnRound(situation, latest, trouble);
+}
+
+function stopOpen(open: readonly RunRow[], why: Reason): Decision {
+  const pending = open.filter((run) => run.status === 'pending');
+  const toTell = open.filter((run) => run.status !== 'pending' && run.cancelReason === null);
+  return {
+    drop: pending.map((run) => ({ runId: run.id, to: 'cancelled' as const, reason: why })),
+    cancel: toTell.map((run) => ({ runId: run.id, reason: why })),
+    wait: { reason: why, until: null },
+  };
+}
+
+/** Nothing is open any more: where to from here? */
+function turnRound({ deployment }: Situation, latest: LatestRuns, cause: Reason): Decision {
+  const cancelled = cause.code === 'cancelled';
+  const unknown = latest.inPhase('migrate').find((run) => run.status === 'interrupted' || run.status === 'lost');
+  if (unknown !== undefined) return { move: { to: 'paused', reason: pausedByUnknown(deployment.id, unknown) } };
+  if (!somethingTouched(latest)) return { move: { to: cancelled ? 'cancelled' : 'failed', reason: cause } };
+  if (cancelled) return { move: { to: 'rolling_back', reason: cause } };
+  switch (planOf(deployment).onFailure) {
+    case 'pause':
+      return { move: { to: 'paused', reason: { ...cause, hint: `fraisier continue ${deployment.id}` } } };
+    case 'stop':
+      return { move: { to: 'failed', reason: cause } };
+    default:
+      return { move: { to: 'rolling_back', reason: cause } };
+  }
+}
+
+function pausedByUnknown(id: string, run: RunRow): Reason {
+  const why = failureOf(run);
+  return {
+    ...why,
+    code: 'outcome_unknown',
+    message: `it is not known whether the migration was applied (${why.message}): look at the database first`,
+    hint: `fraisier continue ${id} (to run the migration again) or fraisier cancel ${id}`,
+  };
+}
+
+function somethingTouched(latest: LatestRuns): boolean {
+  return [...latest.inPhase('migrate'), ...latest.inPhase('release')].some(wasDispatched);
+}
+
+function allReleased(hosts: readonly string[], latest: LatestRuns): boolean {
+  return hosts.every((host) => latest.of(host, 'release')?.status === 'succeeded');
+}
+
+function planHosts(hosts: readonly { readonly host: string }[] | undefined): readonly string[] {
+  return (hosts ?? []).map((one) => one.host);
+}

@@ -1,0 +1,139 @@
+import { FraisierError } from '../../proto/error-codes.js';
+import type { Ack, LiveFraise, LogAck, LogChunk, RunEvent } from '../../proto/gen/fraisier/v1/agent.js';
+import type { Edges } from './edges.js';
+import { foldEvent } from './fold-event.js';
+import type { DeploymentRow, Ledger, RunRow } from './ledger.js';
+import { runHasEnded } from './lifecycle.js';
+
+/** The stream on whose behalf something is recorded; it counts only while its epoch is the newest. */
+export interface Lease {
+  readonly agent: string;
+  readonly epoch: number;
+}
+
+export type ProgressMessage =
+  | { readonly $case: 'event'; readonly value: RunEvent }
+  | { readonly $case: 'log'; readonly value: LogChunk };
+
+export interface Acknowledgements {
+  readonly acks: readonly Ack[];
+  readonly logAcks: readonly LogAck[];
+}
+
+/**
+ * Records what an agent reports, in one transaction, and says what may be acknowledged once it has committed.
+ * What an agent says is untrusted: a run of its own, the next number, a legal move, or `protocol_violation` and nothing
+ * is recorded. `agent_replaced` when a newer stream of the same agent holds the lease.
+ * Reports after a run's end are kept (late reports) and change nothing else.
+ */
+export async function recordProgress(
+  { ledger }: Edges,
+  lease: Lease,
+  messages: readonly ProgressMessage[],
+): Promise<Acknowledgements> {
+  return ledger.transaction(async (tx) => {
+    const runs = await holdRuns(tx, lease, messages);
+    if (!(await tx.holdLease(lease.agent, lease.epoch))) throw replaced(lease.agent);
+    const acks = new Map<string, Ack>();
+    const logAcks = new Map<string, LogAck>();
+    for (const message of messages) {
+      const run = runs.get(message.value.runId);
+      if (run === undefined) throw violation(lease.agent, `reports on run ${message.value.runId}, which is not its own`);
+      if (message.$case === 'event') acks.set(run.id, await recordEvent(tx, runs, run, message.value));
+      else logAcks.set(logKey(message.value), await recordLog(tx, run, message.value));
+    }
+    await wake(tx, runs, acks.size > 0);
+    return { acks: [...acks.values()], logAcks: [...logAcks.values()] };
+  });
+}
+
+/** Locks in the ledger's order: deployments first (only when events come), then runs. */
+async function holdRuns(tx: Ledger, { agent }: Lease, messages: readonly ProgressMessage[]): Promise<Map<string, RunRow>> {
+  const ids = [...new Set(messages.map((message) => message.value.runId))];
+  const seen = (await Promise.all(ids.map((id) => tx.run(id)))).filter((run) => run !== null && run.host === agent);
+  const withEvents = new Set(messages.filter(({ $case }) => $case === 'event').map(({ value }) => value.runId));
+  const deployments = seen.filter((run) => run !== null && withEvents.has(run.id)).map((run) => run?.deploymentId ?? '');
+  for (const id of [...new Set(deployments)].sort()) await tx.holdDeployment(id);
+  const held = new Map<string, RunRow>();
+  for (const run of seen) {
+    if (run === null) continue;
+    held.set(run.id, (withEvents.has(run.id) ? await tx.holdRun(run.id) : run) ?? run);
+  }
+  return held;
+}
+
+async function recordEvent(tx: Ledger, runs: Map<string, RunRow>, run: RunRow, event: RunEvent): Promise<Ack> {
+  const stored = await tx.appendEvent(run, event);
+  switch (stored) {
+    case 'known':
+      return { runId: run.id, seq: Math.max(run.lastSeq, event.seq) };
+    case 'conflict':
+      throw violation(run.host, `reports event ${event.seq} of ${run.id} a second time with other content`);
+    case 'gap':
+      throw violation(run.host, `reports event ${event.seq} of ${run.id}, but ${run.lastSeq} is the last one known`);
+    case 'added':
+      runs.set(run.id, await foldInto(tx, run, event));
+      return { runId: run.id, seq: event.seq };
+  }
+}
+
+async function foldInto(tx: Ledger, run: RunRow, event: RunEvent): Promise<RunRow> {
+  if (runHasEnded(run.status)) {
+    await tx.moveRun(run.id, run.status, run.status, { lastSeq: event.seq });
+    return { ...run, lastSeq: event.seq };
+  }
+  const folded = foldEvent(run, event, await tx.now());
+  if ('illegal' in folded) throw violation(run.host, folded.illegal);
+  const moved = await tx.moveRun(run.id, run.status, folded.to, folded.change);
+  if (!moved) throw new Error(`run ${run.id} moved while it was held`);
+  if (folded.live !== null) await setLive(tx, run, folded.live);
+  return { ...run, ...folded.row };
+}
+
+/** What the run left live on its host; the rest of the host's list stays. */
+async function setLive(tx: Ledger, run: RunRow, release: string): Promise<void> {
+  const [agent, deployment] = [await tx.agent(run.host), await tx.deployment(run.deploymentId)];
+  if (agent === null || deployment === null) return;
+  const isThis = (live: LiveFraise) => live.fraise === deployment.fraise && live.environment === deployment.environment;
+  const known = agent.live.find(isThis);
+  const now: LiveFraise = {
+    origin: '',
+    provenGood: false,
+    ...known,
+    fraise: deployment.fraise,
+    environment: deployment.environment,
+    appPath: appPathOf(deployment),
+    release,
+  };
+  await tx.setLive(run.host, [...agent.live.filter((live) => !isThis(live)), ...(release === '' ? [] : [now])]);
+}
+
+function appPathOf(deployment: DeploymentRow): string {
+  return deployment.plan?.target?.appPath ?? '';
+}
+
+async function recordLog(tx: Ledger, run: RunRow, chunk: LogChunk): Promise<LogAck> {
+  const { step, attempt, offset, data, truncated } = chunk;
+  if (!run.steps.some((one) => one.name === step)) throw violation(run.host, `sends output of ${step}, which ${run.id} has not`);
+  const end = await tx.appendLog({ runId: run.id, deploymentId: run.deploymentId, step, attempt, offset, data, truncated });
+  if (end < offset) throw violation(run.host, `sends output of ${step} from ${offset}, but only ${end} bytes are known`);
+  return { runId: run.id, step, attempt, offset: end };
+}
+
+async function wake(tx: Ledger, runs: ReadonlyMap<string, RunRow>, events: boolean): Promise<void> {
+  for (const id of new Set([...runs.values()].map((run) => run.deploymentId))) {
+    await tx.wake(events ? { about: 'deployment', id } : { about: 'logs', deploymentId: id });
+  }
+}
+
+function logKey({ runId, step, attempt }: LogChunk): string {
+  return `${runId} ${step} ${attempt}`;
+}
+
+function violation(agent: string, what: string): FraisierError {
+  return new FraisierError('protocol_violation', `the agent on ${agent} ${what}`, { facts: { host: agent } });
+}
+
+function replaced(agent: string): FraisierError {
+  return new FraisierError('agent_replaced', `a newer connection of the agent on ${agent} has taken over`, { facts: { host: agent } });
+}

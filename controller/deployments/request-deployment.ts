@@ -1,0 +1,106 @@
+import { FraisierError, type ErrorCode } from '../../proto/error-codes.js';
+import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
+import { findEnvironment } from '../fraises/find-environment.js';
+import type { Configuration, Environment } from '../fraises/fraises.js';
+import { askAgent } from './ask-agent.js';
+import { currentConfiguration } from './configuration.js';
+import { awayHosts, isNames, selectHosts } from './consider-start.js';
+import type { Actor, Edges } from './edges.js';
+import type { DeploymentRow } from './ledger.js';
+import type { Trigger } from './lifecycle.js';
+import { makePlan, targetOf } from './plan.js';
+
+export interface DeploymentRequest {
+  readonly fraise: string;
+  readonly environment: string;
+  readonly commit: string | null;
+  readonly branch: string | null;
+  readonly force: boolean;
+  readonly hosts: readonly string[];
+  readonly trigger: Trigger;
+  /** The same id again answers with the deployment it made. */
+  readonly requestId: string | null;
+}
+
+/** What a request comes down to, checked against the configuration and the hosts of this moment. */
+export interface ResolvedRequest {
+  readonly revision: number;
+  readonly configuration: Configuration;
+  readonly environment: Environment;
+  readonly hosts: readonly string[];
+  readonly commit: string;
+  readonly ref: string;
+}
+
+/** From asking an agent to resolve a ref (it may have to fetch) to giving up. */
+const RESOLVE_MS = 60_000;
+
+/**
+ * Queues a deployment by hand. Stored when it returns; refused with nothing written when the fraise, environment, commit
+ * or a host is unknown (`unknown_…`), a host is away (`agent_away`) or its policy refuses (`policy_refused`).
+ */
+export async function requestDeployment(edges: Edges, request: DeploymentRequest, actor: Actor): Promise<DeploymentRow> {
+  const { ledger } = edges;
+  const made = request.requestId === null ? null : await ledger.deploymentByRequest(request.requestId);
+  if (made !== null) return made;
+  const resolved = await resolveRequest(edges, request);
+  return ledger.transaction(async (tx) => {
+    await tx.holdFraise(request.fraise, request.environment);
+    const again = request.requestId === null ? null : await tx.deploymentByRequest(request.requestId);
+    if (again !== null) return again;
+    const deployment = await tx.insertDeployment({
+      id: edges.newId('d'),
+      fraise: request.fraise,
+      environment: request.environment,
+      kind: 'deploy',
+      commit: resolved.commit,
+      ref: resolved.ref,
+      configRevision: resolved.revision,
+      trigger: request.trigger,
+      requestedBy: actor.name,
+      webhookId: null,
+      requestId: request.requestId,
+      originId: null,
+      force: request.force,
+      onlyHosts: request.hosts,
+      pushedAt: null,
+    });
+    const facts = { fraise: deployment.fraise, environment: deployment.environment, commit: deployment.commit };
+    await tx.audit({ actor: actor.name, action: 'deployment_requested', subject: deployment.id, facts });
+    await tx.wake({ about: 'deployment', id: deployment.id });
+    return deployment;
+  });
+}
+
+/** Everything that can be wrong with a request is found here, before anything is written. */
+export async function resolveRequest(edges: Edges, request: DeploymentRequest): Promise<ResolvedRequest> {
+  const { revision, configuration } = await currentConfiguration(edges.ledger);
+  const environment = findEnvironment(configuration, request.fraise, request.environment);
+  const agents = await edges.ledger.agents();
+  const hosts = selectHosts({ configuration, environment, agents }, request.hosts);
+  if (!isNames(hosts)) throw refusal(hosts);
+  const away = awayHosts(hosts, agents, await edges.ledger.now());
+  if (away !== null) throw refusal(away);
+  const ref = request.commit ?? request.branch ?? environment.branch;
+  if (ref === null) {
+    throw new FraisierError('usage', `${request.fraise} ${request.environment} has no branch of its own: say which commit or branch`, {
+      hint: `fraisier deploy ${request.fraise} ${request.environment} --branch BRANCH`,
+    });
+  }
+  const commits = await Promise.all(hosts.map((host) => resolveRef(edges, host, environment, ref)));
+  return { revision, configuration, environment, hosts, commit: commits[0] ?? '', ref };
+}
+
+/** Every host is asked, so that each policy is heard; the first one's commit is deployed everywhere. */
+async function resolveRef(edges: Edges, host: string, environment: Environment, ref: string): Promise<string> {
+  const plan = makePlan({ environment, commit: '', ref, hosts: [host], madeAt: new Date(0) });
+  const steps = plan.phases.flatMap((phase) => phase.steps).concat(plan.measure, plan.migrateDownTemplate);
+  const question = { target: targetOf(environment), ref, steps };
+  const answer = await askAgent(edges, host, { $case: 'resolveRef', value: question }, RESOLVE_MS);
+  if (answer.$case === 'resolved') return answer.value.commit;
+  throw new FraisierError('no_answer', `the agent on ${host} answered something else than a commit`);
+}
+
+function refusal(why: Reason): FraisierError {
+  return new FraisierError(why.code as ErrorCode, why.message, why);
+}

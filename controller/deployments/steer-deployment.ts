@@ -1,0 +1,46 @@
+import { FraisierError } from '../../proto/error-codes.js';
+import type { Actor, Edges } from './edges.js';
+import type { DeploymentRow, Ledger } from './ledger.js';
+import { deploymentHasEnded, type DeploymentStatus } from './lifecycle.js';
+
+/**
+ * Asks a deployment to stop: a queued one never starts; a running or paused one ends `cancelled`, or is undone when a host
+ * was touched. Returns at once with the request recorded; asking twice is as good as once. Throws `not_steerable`
+ * when it has ended or is already going back.
+ */
+export function cancelDeployment(edges: Edges, id: string, actor: Actor): Promise<DeploymentRow> {
+  return steer(edges, id, actor, 'cancel', ['queued', 'running', 'paused'], (tx, { status }) =>
+    tx.moveDeployment(id, status, status, { cancelRequestedBy: actor.name }),
+  );
+}
+
+/** Lets a paused deployment go on: what ended badly is done again. Throws `not_steerable` when it is not paused. */
+export function continueDeployment(edges: Edges, id: string, actor: Actor): Promise<DeploymentRow> {
+  return steer(edges, id, actor, 'continue', ['paused'], (tx, { status }) =>
+    tx.moveDeployment(id, status, status, { continueRequestedBy: actor.name }),
+  );
+}
+
+async function steer(
+  { ledger }: Edges,
+  id: string,
+  actor: Actor,
+  act: 'cancel' | 'continue',
+  from: readonly DeploymentStatus[],
+  change: (tx: Ledger, held: DeploymentRow) => Promise<boolean>,
+): Promise<DeploymentRow> {
+  return ledger.transaction(async (tx) => {
+    const held = await tx.holdDeployment(id);
+    if (held === null) throw new FraisierError('unknown_deployment', `there is no deployment ${id}`, { hint: 'fraisier history' });
+    if (!from.includes(held.status)) throw notSteerable(held, act);
+    await change(tx, held);
+    await tx.audit({ actor: actor.name, action: `deployment_${act}_requested`, subject: id, facts: { status: held.status } });
+    await tx.wake({ about: 'deployment', id });
+    return (await tx.deployment(id)) ?? held;
+  });
+}
+
+function notSteerable({ id, status }: DeploymentRow, act: 'cancel' | 'continue'): FraisierError {
+  const why = deploymentHasEnded(status) ? `it has ended: ${status}` : `it is ${status}`;
+  return new FraisierError('not_steerable', `cannot ${act} ${id}: ${why}`, { hint: `fraisier show ${id}`, facts: { status } });
+}

@@ -1,0 +1,93 @@
+import { expect } from 'chai';
+import { considerStart, selectHosts, type Queue } from '../../../controller/deployments/consider-start.js';
+import type { DeploymentRow } from '../../../controller/deployments/ledger.js';
+import type { Environment } from '../../../controller/fraises/fraises.js';
+import { aConfiguration, aDeployment, anAgent, anEnvironment, at } from '../../support/builders.js';
+
+const QUEUED = { status: 'queued' as const, plan: null, startedAt: null };
+const AGENTS = [anAgent('web-1', { labels: { role: 'web' } }), anAgent('web-2', { labels: { role: 'web' } })];
+
+describe('a queued deployment', () => {
+  it('starts with a plan for its hosts when nothing is before it', () => {
+    const decision = consider({});
+    expect('start' in decision && decision.start.hosts.map((host) => host.host)).to.deep.equal(['web-1', 'web-2']);
+  });
+
+  it('starts on the hosts it was asked for only', () => {
+    const decision = consider({ onlyHosts: ['web-2'] });
+    expect('start' in decision && decision.start.hosts.map((host) => host.host)).to.deep.equal(['web-2']);
+  });
+
+  it('waits for the one that is running, and says which', () => {
+    const running = aDeployment({ id: 'd_0', status: 'paused' });
+    const decision = consider({}, { unfinished: [running, queued({})] });
+    expect('wait' in decision && decision.wait).to.deep.include({ code: 'deployment_running', hint: 'fraisier watch d_0' });
+  });
+
+  it('waits for those queued before it, but a rollback goes ahead', () => {
+    const older = queued({ id: 'd_0' });
+    expect(consider({}, { unfinished: [older, queued({})] })).to.have.property('wait');
+    expect(consider({ kind: 'rollback' }, { unfinished: [older, queued({ kind: 'rollback' })] })).to.have.property('start');
+    expect(consider({}, { unfinished: [] })).to.have.property('start');
+  });
+
+  it('never starts once cancelled', () => {
+    expect(consider({ cancelRequestedBy: 'ana' })).to.deep.include({ end: 'cancelled' });
+  });
+
+  it('waits for hosts that are away and says since when', () => {
+    const gone = anAgent('web-2', { leaseExpiresAt: at(-60) });
+    const decision = consider({}, { agents: [AGENTS[0]!, gone] });
+    expect('wait' in decision && decision.wait.message).to.equal(`the agent on web-2 is not connected (away since ${at(-60).toISOString()})`);
+    const never = anAgent('web-2', { leaseExpiresAt: null, lastSeenAt: null });
+    const waiting = consider({}, { agents: [AGENTS[0]!, never] });
+    expect('wait' in waiting && waiting.wait.message).to.contain('it has never connected');
+    const seen = consider({}, { agents: [AGENTS[0]!, anAgent('web-2', { leaseExpiresAt: null })] });
+    expect('wait' in seen && seen.wait.message).to.contain('away since');
+  });
+
+  it('fails when a host it names has never enrolled, is revoked, or is foreign', () => {
+    expect(code(consider({}, { agents: [AGENTS[0]!] }))).to.equal('unknown_host');
+    expect(code(consider({}, { agents: [AGENTS[0]!, anAgent('web-2', { revokedAt: at(0) })] }))).to.equal('unknown_host');
+    expect(code(consider({ onlyHosts: ['db-1'] }))).to.equal('unknown_host');
+  });
+});
+
+describe('the hosts of an environment', () => {
+  it('are found by labels of enrolment and of the configuration together', () => {
+    const environment = anEnvironment({ hosts: { by: 'label', labels: { role: 'web', zone: 'a' } } });
+    const configuration = { ...aConfiguration(environment), hosts: { 'web-2': { labels: { zone: 'a' } } } };
+    expect(selectHosts({ environment, configuration, agents: AGENTS }, [])).to.deep.equal(['web-2']);
+  });
+
+  it('are none, with the labels named, when no agent has them', () => {
+    const environment = anEnvironment({ hosts: { by: 'label', labels: { role: 'db' } } });
+    expect(select(environment, AGENTS)).to.include({ code: 'no_hosts', message: 'checkout production has no host: no enrolled agent has the labels role=db' });
+  });
+
+  it('are the only enrolled agent when none are named', () => {
+    const environment = anEnvironment({ hosts: { by: 'any' } });
+    expect(select(environment, [AGENTS[0]!])).to.deep.equal(['web-1']);
+    expect(select(environment, [])).to.include({ message: 'checkout production has no host: no agent has enrolled' });
+    expect(select(environment, AGENTS)).to.have.property('message').that.contains('several agents (web-1, web-2)');
+  });
+});
+
+function queued(more: Partial<DeploymentRow>): DeploymentRow {
+  return aDeployment({ ...QUEUED, ...more });
+}
+
+function consider(more: Partial<DeploymentRow>, queue: Partial<Queue> = {}): ReturnType<typeof considerStart> {
+  const deployment = queued(more);
+  const environment = anEnvironment();
+  const rest = { unfinished: [deployment], agents: AGENTS, configuration: aConfiguration(environment), environment, now: at(0) };
+  return considerStart(deployment, { ...rest, ...queue });
+}
+
+function code(decision: ReturnType<typeof considerStart>): string | undefined {
+  return 'end' in decision ? decision.reason.code : undefined;
+}
+
+function select(environment: Environment, agents: typeof AGENTS): unknown {
+  return selectHosts({ environment, configuration: aConfiguration(environment), agents }, []);
+}
