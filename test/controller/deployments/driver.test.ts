@@ -1,0 +1,77 @@
+import { expect } from 'chai';
+import { afterRealTime } from '../../../controller/deployments/edges.js';
+import { startDriver } from '../../../controller/deployments/driver.js';
+import type { Ledger } from '../../../controller/deployments/ledger.js';
+import { COMMIT } from '../../support/builders.js';
+import { memoryEdges, SAMPLE_CONFIGURATION, type MemoryEdges } from '../../support/memory-edges.js';
+import { ScriptedAgent } from '../../support/scripted-agent.js';
+import { until } from '../../support/until.js';
+
+describe('the driver', () => {
+  it('finds what is unfinished when it starts, without being woken', async () => {
+    const edges = await memoryEdges();
+    await queue(edges);
+    const driver = startDriver(edges, { onError });
+    await until('it', async () => (await edges.ledger.deployment('d_0'))?.status === 'running');
+    await driver.stop();
+  });
+
+  it('drives a deployment to its end by wake-ups, through a bake', async () => {
+    const edges = await memoryEdges(SAMPLE_CONFIGURATION.replace('health_check', 'rollout: { bake: 1s }\n        health_check'));
+    const turning: MemoryEdges = { ...edges, after: (ms, act) => edges.after(ms, () => (edges.pass(ms / 1000), act())) };
+    const driver = startDriver(turning, { onError, pollMs: 100 });
+    await queue(edges);
+    await edges.ledger.wake({ about: 'deployment', id: 'd_0' });
+    const agents = ['web-1', 'web-2'].map((name) => new ScriptedAgent(edges, name, 1));
+    await until('it', async () => {
+      for (const agent of agents) await agent.work();
+      return (await edges.ledger.deployment('d_0'))?.status === 'succeeded';
+    });
+    await driver.stop();
+  });
+
+  it('reports a ledger that does not answer, and goes on when it does', async () => {
+    const edges = await memoryEdges();
+    await queue(edges);
+    let broken = true;
+    const errors: (string | null)[] = [];
+    const ledger = new Proxy(edges.ledger, {
+      get: (target, name: keyof Ledger) => (broken && name !== 'now' ? () => Promise.reject(new Error('away')) : target[name]),
+    });
+    const driver = startDriver({ ...edges, ledger }, { onError: (_, id) => errors.push(id), pollMs: 1 });
+    await edges.ledger.wake({ about: 'deployment', id: 'd_0' });
+    await until('it', () => Promise.resolve(errors.includes(null) && errors.includes('d_0')));
+    broken = false;
+    await until('it', async () => (await edges.ledger.deployment('d_0'))?.status === 'running');
+    await driver.stop();
+  });
+
+  it('does nothing once stopped', async () => {
+    const edges = await memoryEdges();
+    const driver = startDriver(edges, { onError });
+    await driver.stop();
+    await queue(edges);
+    await edges.ledger.wake({ about: 'deployment', id: 'd_0' });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect((await edges.ledger.deployment('d_0'))?.status).to.equal('queued');
+  });
+});
+
+describe('time of the real world', () => {
+  it('calls once, or never when it is called off', async () => {
+    const called: string[] = [];
+    afterRealTime(1, () => called.push('never'))();
+    await new Promise<void>((resolve) => void afterRealTime(2, () => (called.push('once'), resolve())));
+    expect(called).to.deep.equal(['once']);
+  });
+});
+
+function onError(error: unknown): void {
+  throw error;
+}
+
+async function queue(edges: MemoryEdges): Promise<void> {
+  const pair = { fraise: 'checkout', environment: 'production', kind: 'deploy', commit: COMMIT, ref: 'main' } as const;
+  const by = { trigger: 'cli', requestedBy: 'ana', webhookId: null, requestId: null, originId: null } as const;
+  await edges.ledger.insertDeployment({ id: 'd_0', ...pair, ...by, configRevision: 1, force: false, onlyHosts: [], pushedAt: null });
+}

@@ -1,0 +1,333 @@
+import { expect } from 'chai';
+import { advance } from '../../../controller/deployments/advance.js';
+import { applyConfiguration } from '../../../controller/deployments/apply-configuration.js';
+import { currentConfiguration, configurationOf } from '../../../controller/deployments/configuration.js';
+import { dispatchRuns } from '../../../controller/deployments/dispatch-runs.js';
+import { listFraises } from '../../../controller/deployments/list-fraises.js';
+import { recordProgress } from '../../../controller/deployments/record-progress.js';
+import { resumeRuns } from '../../../controller/deployments/resume-runs.js';
+import { cancelDeployment, continueDeployment } from '../../../controller/deployments/steer-deployment.js';
+import { summarize } from '../../../controller/deployments/summary.js';
+import type { Actor } from '../../../controller/deployments/edges.js';
+import type { DeploymentRow, NewDeployment, RunRow } from '../../../controller/deployments/ledger.js';
+import { reason } from '../../../controller/deployments/reason.js';
+import { Hello, type LogChunk, type RunEvent } from '../../../proto/gen/fraisier/v1/agent.js';
+import { memoryEdges, SAMPLE_CONFIGURATION, type MemoryEdges } from '../../support/memory-edges.js';
+import { ScriptedAgent, type Script } from '../../support/scripted-agent.js';
+import { refused } from '../../support/refused.js';
+import { COMMIT, PREVIOUS } from '../../support/builders.js';
+
+const ANA: Actor = { name: 'ana', role: 'admin' };
+
+describe('a deployment, through the use cases', () => {
+  it('goes from the queue to succeeded on every host, and the record agrees', async () => {
+    const edges = await memoryEdges();
+    const { id } = await queue(edges);
+    const agents = team(edges);
+    await play(edges, id, agents);
+    const summary = await summarize(edges, id);
+    expect(summary?.deployment).to.include({ status: 'succeeded', oldVersion: PREVIOUS, newVersion: COMMIT });
+    expect(summary?.hosts.map((host) => [host.phase, host.status, host.newVersion])).to.deep.equal([
+      ['prune', 'succeeded', COMMIT],
+      ['prune', 'succeeded', COMMIT],
+    ]);
+    expect(edges.memory.state().outbox).to.have.length(1);
+    expect(edges.memory.state().agents.map((agent) => agent.live.map((live) => live.release))).to.deep.equal([[COMMIT], [COMMIT]]);
+  });
+
+  it('goes back everywhere when the second host fails its release', async () => {
+    const edges = await memoryEdges();
+    const { id } = await queue(edges);
+    const red: Script = (step, run) => (run.host === 'web-2' && run.phase === 'release' && step.name === 'health' ? 'failed' : 'succeeded');
+    const agents = team(edges, red);
+    await play(edges, id, agents);
+    const deployment = await edges.ledger.deployment(id);
+    expect(deployment?.status).to.equal('rolled_back');
+    expect(deployment?.reason?.facts['host']).to.equal('web-2');
+    expect(agents.map((agent) => agent.live)).to.deep.equal([PREVIOUS, PREVIOUS]);
+  });
+
+  it('is the same however often it is advanced', async () => {
+    const edges = await memoryEdges();
+    const { id } = await queue(edges);
+    await Promise.all([advance(edges, id), advance(edges, id), advance(edges, id)]);
+    expect(await edges.ledger.runsOf(id)).to.have.length(2);
+  });
+
+  it('is left alone when it has ended or does not exist', async () => {
+    const edges = await memoryEdges();
+    expect(await advance(edges, 'd_nothing')).to.equal(null);
+    const { id } = await queue(edges);
+    await cancelDeployment(edges, id, ANA);
+    await advance(edges, id);
+    expect((await edges.ledger.deployment(id))?.status).to.equal('cancelled');
+    expect(await advance(edges, id)).to.equal(null);
+  });
+
+  it('waits in the queue with its reason, and starts when the one before it ends', async () => {
+    const edges = await memoryEdges();
+    const first = await queue(edges);
+    const second = await queue(edges);
+    await advance(edges, first.id);
+    await advance(edges, second.id);
+    await advance(edges, second.id);
+    const waiting = await edges.ledger.deployment(second.id);
+    expect([waiting?.status, waiting?.reason?.code, waiting?.changedNumber]).to.deep.equal(['queued', 'deployment_running', 1]);
+    const woken: string[] = [];
+    edges.waking.subscribe((topic) => topic.about === 'deployment' && woken.push(topic.id));
+    await play(edges, first.id, team(edges));
+    expect(woken).to.include(second.id);
+    await advance(edges, second.id);
+    expect((await edges.ledger.deployment(second.id))?.status).to.equal('running');
+  });
+
+  it('says until when it bakes', async () => {
+    const edges = await memoryEdges(`${SAMPLE_CONFIGURATION.replace('health_check', 'rollout: { bake: 30s }\n        health_check')}`);
+    const { id } = await queue(edges);
+    const agents = team(edges);
+    const until = await play(edges, id, agents);
+    expect(until).to.be.instanceOf(Date);
+    edges.pass(31);
+    await play(edges, id, agents);
+    expect((await edges.ledger.deployment(id))?.status).to.equal('succeeded');
+  });
+
+  it('fails from the queue when its hosts do not exist', async () => {
+    const edges = await memoryEdges();
+    const { id } = await queue(edges, { environment: 'staging' });
+    await advance(edges, id);
+    const ended = await edges.ledger.deployment(id);
+    expect([ended?.status, ended?.reason?.code]).to.deep.equal(['failed', 'no_hosts']);
+  });
+
+  it('is cancelled on the hosts too, and undone', async () => {
+    const edges = await memoryEdges();
+    const { id } = await queue(edges);
+    const hang: Script = (step, run) => (run.phase === 'release' && step.name === 'restart' ? 'hangs' : 'succeeded');
+    const agents = team(edges, hang);
+    await play(edges, id, agents);
+    await cancelDeployment(edges, id, ANA);
+    await play(edges, id, agents);
+    const ended = await edges.ledger.deployment(id);
+    expect([ended?.status, ended?.reason?.message]).to.deep.equal(['rolled_back', 'cancelled by ana']);
+  });
+
+  it('is lost with its host and goes back on it when it returns', async () => {
+    const edges = await memoryEdges();
+    const { id } = await queue(edges);
+    const hang: Script = (step, run) => (run.phase === 'release' && step.name === 'activate' ? 'hangs' : 'succeeded');
+    await play(edges, id, team(edges, hang));
+    edges.pass(4000);
+    await advance(edges, id);
+    expect(await refused(cancelDeployment(edges, id, ANA))).to.include({
+      code: 'not_steerable',
+      message: `cannot cancel ${id}: it is rolling_back`,
+    });
+    expect((await edges.ledger.runsOf(id)).map((run) => `${run.phase} ${run.status}`).slice(-2)).to.deep.equal(['release lost', 'undo pending']);
+  });
+
+  it('continues after a pause with what ended badly', async () => {
+    const edges = await memoryEdges(SAMPLE_CONFIGURATION.replace('health_check', 'rollout: { on_failure: pause }\n        health_check'));
+    const { id } = await queue(edges);
+    let red = true;
+    const agents = team(edges, (step, run) => (red && run.phase === 'release' && step.name === 'health' ? 'failed' : 'succeeded'));
+    await play(edges, id, agents);
+    expect((await edges.ledger.deployment(id))?.status).to.equal('paused');
+    red = false;
+    expect((await continueDeployment(edges, id, ANA)).continueRequestedBy).to.equal('ana');
+    await play(edges, id, agents);
+    expect((await edges.ledger.deployment(id))?.status).to.equal('succeeded');
+    expect(await refused(continueDeployment(edges, id, ANA))).to.include({ message: `cannot continue ${id}: it has ended: succeeded` });
+    expect(await refused(continueDeployment(edges, 'd_0', ANA))).to.include({ code: 'unknown_deployment' });
+  });
+});
+
+describe('recording what an agent reports', () => {
+  it('acknowledges a repeated event again and records it once', async () => {
+    const { edges, run, epoch } = await dispatched();
+    const event = started(run);
+    const lease = { agent: 'web-1', epoch };
+    const messages = [{ $case: 'event' as const, value: event }];
+    expect((await recordProgress(edges, lease, messages)).acks).to.deep.equal([{ runId: run.id, seq: 1 }]);
+    expect((await recordProgress(edges, lease, messages)).acks).to.deep.equal([{ runId: run.id, seq: 1 }]);
+    expect(edges.memory.state().events).to.have.length(1);
+  });
+
+  it('refuses other content, a gap, an illegal move, another host’s run and an unknown one', async () => {
+    const { edges, run, epoch } = await dispatched();
+    const send = (event: RunEvent, agent = 'web-1') => refused(recordProgress(edges, { agent, epoch }, [{ $case: 'event', value: event }]));
+    expect((await send({ ...started(run), seq: 2 }))?.message).to.contain('but 0 is the last one known');
+    await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
+    expect((await send({ ...started(run), at: new Date(1) }))?.message).to.contain('with other content');
+    expect((await send({ ...started(run), seq: 2 }))?.message).to.contain('reports the start of');
+    expect((await send({ ...started(run), seq: 2 }, 'web-2'))?.message).to.contain('not its own');
+    expect((await send({ ...started(run), runId: 'r_0' }))?.code).to.equal('protocol_violation');
+    expect(edges.memory.state().events).to.have.length(1);
+  });
+
+  it('refuses a stream that was replaced', async () => {
+    const { edges, run, epoch } = await dispatched();
+    const stale = { agent: 'web-1', epoch: epoch - 1 };
+    expect((await refused(recordProgress(edges, stale, [{ $case: 'event', value: started(run) }])))?.code).to.equal('agent_replaced');
+    expect((await refused(dispatchRuns(edges, 'web-1', epoch - 1)))?.code).to.equal('agent_replaced');
+  });
+
+  it('keeps output by offset, skipping what it has and refusing a gap', async () => {
+    const { edges, run, epoch } = await dispatched();
+    const send = (offset: number, text: string, step = 'fetch') =>
+      recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'log', value: chunk(run, step, offset, text) }]);
+    expect((await send(0, 'hello ')).logAcks[0]?.offset).to.equal(6);
+    expect((await send(3, 'lo world')).logAcks[0]?.offset).to.equal(11);
+    expect((await refused(send(20, 'x')))?.message).to.contain('only 11 bytes are known');
+    expect((await refused(send(0, 'x', 'nonsense')))?.message).to.contain('which');
+    expect(Buffer.concat(edges.memory.state().logs.map((row) => row.data)).toString()).to.equal('hello world');
+  });
+
+  it('records what comes after a run was given up, and changes nothing else', async () => {
+    const { edges, run, epoch } = await dispatched();
+    await edges.ledger.moveRun(run.id, 'dispatched', 'lost', { reason: reason('host_lost', 'gone') });
+    await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
+    const after = await edges.ledger.run(run.id);
+    expect([after?.status, after?.lastSeq]).to.deep.equal(['lost', 1]);
+  });
+
+  it('notices a run that moves while it is held', async () => {
+    const { edges, run, epoch } = await dispatched();
+    const ledger = edges.ledger;
+    const stuck: MemoryEdges = {
+      ...edges,
+      ledger: { ...bound(ledger), transaction: (work) => ledger.transaction((tx) => work({ ...bound(tx), moveRun: () => Promise.resolve(false) })) },
+    };
+    const message = { $case: 'event' as const, value: started(run) };
+    const failure = await recordProgress(stuck, { agent: 'web-1', epoch }, [message]).catch((error: unknown) => error);
+    expect(String(failure)).to.contain('moved while it was held');
+  });
+});
+
+describe('an agent that comes back', () => {
+  it('is told where each run goes on, and which are over', async () => {
+    const { edges, run, epoch } = await dispatched();
+    await recordProgress(edges, { agent: 'web-1', epoch }, [
+      { $case: 'event', value: started(run) },
+      { $case: 'log', value: chunk(run, 'fetch', 0, 'abc') },
+    ]);
+    const other = (await edges.ledger.openRunsOnHost('web-2'))[0];
+    const hello = Hello.fromPartial({ runs: [run.id, 'r_0', other?.id ?? ''].map((runId) => ({ runId, lastSeq: 9 })) });
+    expect(await resumeRuns(edges, 'web-1', hello)).to.deep.equal([
+      { runId: run.id, seq: 1, logs: [{ step: 'fetch', attempt: 1, offset: 3 }], abandoned: false },
+      { runId: 'r_0', seq: 0, logs: [], abandoned: true },
+      { runId: other?.id, seq: 0, logs: [], abandoned: true },
+    ]);
+  });
+
+  it('without a run it had begun leaves that run interrupted', async () => {
+    const { edges, run, epoch } = await dispatched();
+    await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
+    await resumeRuns(edges, 'web-1', Hello.fromPartial({}));
+    const after = await edges.ledger.run(run.id);
+    expect([after?.status, after?.reason?.code]).to.deep.equal(['interrupted', 'agent_forgot_run']);
+  });
+
+  it('is told again what it has not begun', async () => {
+    const { edges, run, epoch } = await dispatched();
+    await resumeRuns(edges, 'web-1', Hello.fromPartial({}));
+    const { assignments } = await dispatchRuns(edges, 'web-1', epoch);
+    expect(assignments.map((assignment) => assignment.runId)).to.deep.equal([run.id]);
+    expect(assignments[0]?.steps.map((step) => step.name)).to.include('preflight');
+  });
+});
+
+describe('the configuration', () => {
+  it('is applied once, shows differences, and dry runs write nothing', async () => {
+    const edges = await memoryEdges('');
+    expect((await refused(currentConfiguration(edges.ledger)))?.code).to.equal('no_configuration');
+    const apply = (text: string, dryRun = false) => applyConfiguration(edges, { text, fileName: 'fraises.yaml', dryRun }, ANA);
+    expect(await apply(SAMPLE_CONFIGURATION, true)).to.include({ revision: 0, changed: true });
+    expect(edges.memory.state().configurations).to.have.length(0);
+    expect(await apply(SAMPLE_CONFIGURATION)).to.include({ revision: 1, changed: true });
+    expect(await apply(SAMPLE_CONFIGURATION)).to.include({ revision: 1, changed: false });
+    const changed = await apply(SAMPLE_CONFIGURATION.replace('branch: main', 'branch: release'));
+    expect([changed.revision, changed.differences.join()]).to.satisfy(([n, text]: [number, string]) => n === 2 && text.includes('release'));
+    expect((await refused(apply('fraises: 7')))?.code).to.equal('invalid_configuration');
+    expect((await currentConfiguration(edges.ledger)).revision).to.equal(2);
+    expect(await configurationOf(edges.ledger, 9).catch(String)).to.contain('configuration 9 is not in the ledger');
+  });
+
+  it('lists its fraises with hosts, what is live, and why there are no hosts', async () => {
+    const edges = await memoryEdges();
+    const { id } = await queue(edges);
+    await play(edges, id, team(edges));
+    const [checkout] = await listFraises(edges);
+    expect(checkout?.environments.map(({ name, hosts, liveVersion, problem }) => [name, hosts, liveVersion, problem !== ''])).to.deep.equal([
+      ['production', ['web-1', 'web-2'], COMMIT, false],
+      ['staging', [], '', true],
+    ]);
+  });
+});
+
+async function queue(edges: MemoryEdges, more: Partial<NewDeployment> = {}): Promise<DeploymentRow> {
+  return edges.ledger.insertDeployment({
+    id: edges.newId('d'),
+    fraise: 'checkout',
+    environment: 'production',
+    kind: 'deploy',
+    commit: COMMIT,
+    ref: 'main',
+    configRevision: 1,
+    trigger: 'cli',
+    requestedBy: 'ana',
+    webhookId: null,
+    requestId: null,
+    originId: null,
+    force: false,
+    onlyHosts: [],
+    pushedAt: null,
+    ...more,
+  });
+}
+
+function team(edges: MemoryEdges, script?: Script): ScriptedAgent[] {
+  return ['web-1', 'web-2'].map((name) => new ScriptedAgent(edges, name, 1, script));
+}
+
+/** Advances and lets the agents work until nothing moves any more. */
+async function play(edges: MemoryEdges, id: string, agents: readonly ScriptedAgent[]): Promise<Date | null> {
+  for (let round = 0; round < 30; round += 1) {
+    const until = await advance(edges, id);
+    let worked = false;
+    for (const agent of agents) worked = (await agent.work()) || worked;
+    if (!worked) return until;
+  }
+  throw new Error('no rest');
+}
+
+async function dispatched(): Promise<{ edges: MemoryEdges; run: RunRow; epoch: number }> {
+  const edges = await memoryEdges();
+  const { id } = await queue(edges);
+  await advance(edges, id);
+  await dispatchRuns(edges, 'web-1', 1);
+  const [run] = await edges.ledger.openRunsOnHost('web-1');
+  if (run === undefined) throw new Error('nothing was dispatched');
+  return { edges, run, epoch: 1 };
+}
+
+function started(run: RunRow): RunEvent {
+  return { runId: run.id, seq: 1, at: new Date(0), event: { $case: 'runStarted', value: { bootId: 'b' } } };
+}
+
+function chunk(run: RunRow, step: string, offset: number, text: string): LogChunk {
+  return { runId: run.id, step, attempt: 1, offset, data: Buffer.from(text), truncated: false };
+}
+
+/** The port as an object of its own functions, so that one of them can be replaced. */
+function bound(ledger: MemoryEdges['ledger']): MemoryEdges['ledger'] {
+  return new Proxy({} as MemoryEdges['ledger'], {
+    get: (_, name: keyof MemoryEdges['ledger']) => ledger[name],
+    ownKeys: () => LEDGER_FUNCTIONS,
+    getOwnPropertyDescriptor: (_, name) => ({ value: ledger[name as keyof MemoryEdges['ledger']], enumerable: true, configurable: true }),
+  });
+}
+
+const LEDGER_FUNCTIONS = [
+  'run', 'holdRun', 'holdDeployment', 'holdLease', 'appendEvent', 'appendLog', 'moveRun', 'now', 'wake', 'deployment', 'agent', 'setLive',
+];

@@ -1,0 +1,499 @@
+import { RunEvent } from '../../proto/gen/fraisier/v1/agent.js';
+import type { Waking } from '../../controller/deployments/edges.js';
+import type {
+  AgentRow,
+  AuditEntry,
+  ConfigurationRevision,
+  DeliveryRow,
+  DeploymentChange,
+  DeploymentRow,
+  JoinTokenRow,
+  Ledger,
+  NewDelivery,
+  NewLogChunk,
+  QuestionRow,
+  RunChange,
+  RunRow,
+  StoredEvent,
+  WakeTopic,
+} from '../../controller/deployments/ledger.js';
+import {
+  ACTIVE_STATUSES,
+  deploymentHasEnded,
+  mayMoveDeployment,
+  mayMoveRun,
+  runHasEnded,
+} from '../../controller/deployments/lifecycle.js';
+import { illegalMove, refusedBy } from '../../controller/db/refusals.js';
+
+interface State {
+  configurations: ConfigurationRevision[];
+  deployments: DeploymentRow[];
+  runs: RunRow[];
+  events: StoredEvent[];
+  logs: NewLogChunk[];
+  agents: AgentRow[];
+  joinTokens: JoinTokenRow[];
+  deliveries: Omit<DeliveryRow, 'deployments'>[];
+  questions: QuestionRow[];
+  audit: AuditEntry[];
+  outbox: { readonly topic: string; readonly payload: unknown }[];
+}
+
+/** What a test may look at beside the port. */
+export interface MemoryLedger {
+  readonly ledger: Ledger;
+  readonly waking: Waking;
+  readonly state: () => Readonly<State>;
+}
+
+/**
+ * The ledger in memory, under the same contract suite as PostgreSQL. Rows are replaced, never changed, so a transaction
+ * works on lists of its own, which become the committed ones when it ends well. Transactions run one after the other,
+ * which is what row locks come to; within one, only its `tx` may be used, or it waits for itself for ever. `now` is the
+ * clock handed in.
+ */
+export function memoryLedger(now: () => Date): MemoryLedger {
+  let committed = emptyState();
+  let last: Promise<unknown> = Promise.resolve();
+  const listeners = new Set<(topic: WakeTopic) => void>();
+
+  const transaction = <T>(work: (tx: Ledger) => Promise<T>): Promise<T> => {
+    const turn = last.then(async () => {
+      const draft = new Draft(committed);
+      const wakes = new Map<string, WakeTopic>();
+      const result = await work(bind(draft, now, wakes));
+      committed = draft.state;
+      queueMicrotask(() => wakes.forEach((topic) => listeners.forEach((listener) => listener(topic))));
+      return result;
+    });
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+
+  const subscribe = (listener: (topic: WakeTopic) => void) => {
+    const own = (topic: WakeTopic) => listener(topic);
+    listeners.add(own);
+    return () => listeners.delete(own);
+  };
+  return { ledger: eachItsOwn(transaction), waking: { subscribe }, state: () => committed };
+}
+
+/** The port as it is outside of transactions: every call is one of its own. */
+function eachItsOwn(transaction: Ledger['transaction']): Ledger {
+  type Call = (...args: unknown[]) => Promise<unknown>;
+  const names = Object.keys(bind(new Draft(emptyState()), () => new Date(0), new Map())) as (keyof Ledger)[];
+  const calls = names.map((name): [string, Call] => [
+    name,
+    (...args) => transaction((tx) => (tx[name] as Call)(...args)),
+  ]);
+  return { ...(Object.fromEntries(calls) as unknown as Ledger), transaction };
+}
+
+/** A state to write in: a list is copied when it is first written. */
+class Draft {
+  readonly state: State;
+  readonly #own = new Set<keyof State>();
+
+  constructor(from: State) {
+    this.state = { ...from };
+  }
+
+  write<K extends keyof State>(name: K): State[K] {
+    if (!this.#own.has(name)) {
+      this.state[name] = [...this.state[name]] as State[K];
+      this.#own.add(name);
+    }
+    return this.state[name];
+  }
+
+  /** Replaces the one row that matches; false when there is none. */
+  replace<K extends keyof State>(
+    name: K,
+    match: (row: State[K][number]) => boolean,
+    change: (row: State[K][number]) => State[K][number],
+  ): boolean {
+    const rows: State[K][number][] = this.state[name];
+    const index = rows.findIndex(match);
+    const row = rows[index];
+    if (row === undefined) return false;
+    (this.write(name) as State[K][number][])[index] = change(row);
+    return true;
+  }
+}
+
+function emptyState(): State {
+  return {
+    configurations: [],
+    deployments: [],
+    runs: [],
+    events: [],
+    logs: [],
+    agents: [],
+    joinTokens: [],
+    deliveries: [],
+    questions: [],
+    audit: [],
+    outbox: [],
+  };
+}
+
+function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Ledger {
+  const { state } = draft;
+  const find = <T>(rows: readonly T[], match: (row: T) => boolean): Promise<T | null> =>
+    Promise.resolve(rows.find(match) ?? null);
+  const delivered = (row: Omit<DeliveryRow, 'deployments'>): DeliveryRow => ({
+    ...row,
+    deployments: state.deployments.filter((one) => one.webhookId === row.id).map((one) => one.id),
+  });
+  const insertDelivery = (delivery: NewDelivery, claimed: boolean): DeliveryRow => {
+    const row = { ...delivery, claimed, receivedAt: now() };
+    draft.write('deliveries').push(row);
+    return delivered(row);
+  };
+  const claimant = (provider: string, id: string) =>
+    state.deliveries.find((row) => row.claimed && row.provider === provider && row.deliveryId === id);
+  /** Who holds a lease that has run out holds nothing. */
+  const seen = (row: AgentRow): AgentRow =>
+    row.leaseExpiresAt !== null && row.leaseExpiresAt > now() ? row : { ...row, controllerId: null };
+  const agentIs = (name: string) => (row: AgentRow) => row.name === name;
+  const holds = (name: string, epoch: number) => (row: AgentRow) =>
+    row.name === name && row.epoch === epoch && row.revokedAt === null;
+
+  const tx: Ledger = {
+    transaction: (work) => work(tx),
+    now: () => Promise.resolve(now()),
+
+    currentConfiguration: () => Promise.resolve(state.configurations.at(-1) ?? null),
+    configurationRevision: (revision) => find(state.configurations, (row) => row.revision === revision),
+    async insertConfiguration(revision) {
+      const row = { ...revision, revision: state.configurations.length + 1, appliedAt: now() };
+      draft.write('configurations').push(row);
+      return row;
+    },
+
+    holdFraise: () => Promise.resolve(),
+    async insertDeployment(deployment) {
+      if (
+        deployment.requestId !== null &&
+        state.deployments.some((row) => row.requestId === deployment.requestId)
+      ) {
+        throw refusedBy('tb_deployment_request_id_key');
+      }
+      const row: DeploymentRow = {
+        ...deployment,
+        status: 'queued',
+        reason: null,
+        plan: null,
+        oldVersion: null,
+        newVersion: null,
+        cancelRequestedBy: null,
+        continueRequestedBy: null,
+        createdAt: now(),
+        startedAt: null,
+        finishedAt: null,
+        lastNumber: 0,
+        changedNumber: 0,
+      };
+      draft.write('deployments').push(row);
+      return row;
+    },
+    deployment: (id) => find(state.deployments, (row) => row.id === id),
+    deploymentByRequest: (requestId) => find(state.deployments, (row) => row.requestId === requestId),
+    holdDeployment: (id) => find(state.deployments, (row) => row.id === id),
+    async moveDeployment(id, from, to, change = {}) {
+      if (from !== to && !mayMoveDeployment(from, to)) throw illegalMove('deployment', id, from, to);
+      const mine = state.deployments.find((row) => row.id === id && row.status === from);
+      if (mine !== undefined && isActive(to) && state.deployments.some(activeBeside(mine))) {
+        throw refusedBy('one_active_deployment');
+      }
+      return draft.replace(
+        'deployments',
+        (row) => row.id === id && row.status === from,
+        (row) => ({
+          ...row,
+          ...changed(change),
+          status: to,
+          lastNumber: row.lastNumber + 1,
+          changedNumber: row.lastNumber + 1,
+        }),
+      );
+    },
+    unfinishedDeployments: (where) =>
+      Promise.resolve(
+        state.deployments.filter(
+          (row) =>
+            !deploymentHasEnded(row.status) &&
+            (where === undefined || (row.fraise === where.fraise && row.environment === where.environment)),
+        ),
+      ),
+    async lastSucceeded(fraise, environment) {
+      const mine = state.deployments.filter(
+        (row) => row.fraise === fraise && row.environment === environment,
+      );
+      return (
+        mine
+          .filter(madeLive)
+          .sort((a, b) => Number(a.finishedAt) - Number(b.finishedAt))
+          .at(-1) ?? null
+      );
+    },
+
+    async insertRun(run) {
+      const same = (row: RunRow) =>
+        row.deploymentId === run.deploymentId &&
+        row.host === run.host &&
+        row.phase === run.phase &&
+        row.attempt === run.attempt;
+      if (!state.deployments.some((row) => row.id === run.deploymentId))
+        throw new Error('the run is of no deployment');
+      if (state.runs.some(same)) throw refusedBy('one_run_per_attempt');
+      const row: RunRow = {
+        ...run,
+        status: 'pending',
+        reason: null,
+        lastSeq: 0,
+        cancelReason: null,
+        currentStep: null,
+        previousRelease: null,
+        previousProvenGood: null,
+        migration: null,
+        liveRelease: null,
+        createdAt: now(),
+        dispatchedAt: null,
+        startedAt: null,
+        finishedAt: null,
+      };
+      draft.write('runs').push(row);
+      return row;
+    },
+    run: (id) => find(state.runs, (row) => row.id === id),
+    holdRun: (id) => find(state.runs, (row) => row.id === id),
+    runsOf: (deploymentId) => Promise.resolve(state.runs.filter((row) => row.deploymentId === deploymentId)),
+    openRunsOnHost: (host) =>
+      Promise.resolve(state.runs.filter((row) => row.host === host && !runHasEnded(row.status))),
+    async moveRun(id, from, to, change = {}) {
+      if (from !== to && !mayMoveRun(from, to)) throw illegalMove('run', id, from, to);
+      return draft.replace(
+        'runs',
+        (row) => row.id === id && row.status === from,
+        (row) => ({ ...row, ...changed(change), status: to }),
+      );
+    },
+
+    async appendEvent({ id, deploymentId }, event) {
+      const known = state.events.find((row) => row.runId === id && row.event.seq === event.seq);
+      if (known !== undefined) return sameBytes(known.event, event) ? 'known' : 'conflict';
+      const last = state.events.filter((row) => row.runId === id).length;
+      if (event.seq !== last + 1) return 'gap';
+      const run = state.runs.find((row) => row.id === id);
+      const deployment = state.deployments.find((row) => row.id === deploymentId);
+      if (run === undefined || deployment === undefined) throw new Error(`run ${id} is of no deployment`);
+      const number = deployment.lastNumber + 1;
+      draft.replace(
+        'deployments',
+        (row) => row.id === deploymentId,
+        (row) => ({ ...row, lastNumber: number }),
+      );
+      draft.write('events').push({ number, runId: id, host: run.host, phase: run.phase, event });
+      return 'added';
+    },
+    async eventsOf(deploymentId, after, limit) {
+      const mine = new Set(
+        state.runs.filter((row) => row.deploymentId === deploymentId).map((row) => row.id),
+      );
+      return state.events.filter((row) => mine.has(row.runId) && row.number > after).slice(0, limit);
+    },
+    async appendLog(chunk) {
+      if (!state.runs.some((row) => row.id === chunk.runId)) throw new Error('the output is of no run');
+      const last = lastLog(state, chunk);
+      const end = endOf(last);
+      if (chunk.offset > end || last?.truncated === true) return end;
+      const fresh = chunk.data.subarray(end - chunk.offset);
+      const ends = chunk.truncated && chunk.offset + chunk.data.length >= end;
+      if (fresh.length > 0 || ends) draft.write('logs').push({ ...chunk, offset: end, data: fresh });
+      return end + fresh.length;
+    },
+    async logPositions(runId) {
+      const mine = state.logs.filter((row) => row.runId === runId);
+      const keys = [...new Set(mine.map((row) => `${row.step} ${row.attempt}`))];
+      return keys.flatMap((key) => {
+        const first = mine.find((row) => `${row.step} ${row.attempt}` === key);
+        return first === undefined
+          ? []
+          : [{ step: first.step, attempt: first.attempt, offset: endOf(lastLog(state, first)) }];
+      });
+    },
+
+    agents: () => Promise.resolve(state.agents.map(seen).sort((a, b) => (a.name < b.name ? -1 : 1))),
+    agent: (name) => find(state.agents.map(seen), agentIs(name)),
+    async enrolAgent(agent) {
+      const fresh: AgentRow = {
+        controllerId: null,
+        epoch: 0,
+        leaseExpiresAt: null,
+        lastSeenAt: null,
+        agentVersion: '',
+        bootId: '',
+        instanceId: '',
+        live: [],
+        ...state.agents.find(agentIs(agent.name)),
+        ...agent,
+        enrolledAt: now(),
+        revokedAt: null,
+      };
+      if (!draft.replace('agents', agentIs(agent.name), () => fresh)) draft.write('agents').push(fresh);
+      return seen(fresh);
+    },
+    async revokeAgent(name) {
+      return draft.replace(
+        'agents',
+        (row) => row.name === name && row.revokedAt === null,
+        (row) => ({
+          ...row,
+          revokedAt: now(),
+          controllerId: null,
+          leaseExpiresAt: now(),
+        }),
+      );
+    },
+    async setCertificate(name, certificateSerial, certificateExpiresAt) {
+      draft.replace('agents', agentIs(name), (row) => ({ ...row, certificateSerial, certificateExpiresAt }));
+    },
+    async takeLease(name, { leaseMs, ...lease }) {
+      const agent = state.agents.find((row) => row.name === name && row.revokedAt === null);
+      if (agent === undefined) return null;
+      const epoch = agent.epoch + 1;
+      draft.replace('agents', agentIs(name), (row) => ({
+        ...row,
+        ...lease,
+        epoch,
+        lastSeenAt: now(),
+        leaseExpiresAt: later(now(), leaseMs),
+      }));
+      return epoch;
+    },
+    async renewLease(name, epoch, leaseMs) {
+      const isHeld = (row: AgentRow) => holds(name, epoch)(row) && row.controllerId !== null;
+      return draft.replace('agents', isHeld, (row) => ({
+        ...row,
+        lastSeenAt: now(),
+        leaseExpiresAt: later(now(), leaseMs),
+      }));
+    },
+    holdLease: (name, epoch) => Promise.resolve(state.agents.some(holds(name, epoch))),
+    async endLease(name, epoch) {
+      draft.replace('agents', holds(name, epoch), (row) => ({
+        ...row,
+        controllerId: null,
+        leaseExpiresAt: now(),
+      }));
+    },
+    async setLive(name, live) {
+      draft.replace('agents', agentIs(name), (row) => ({ ...row, live }));
+    },
+
+    async insertJoinToken(token) {
+      draft.write('joinTokens').push({ ...token, usedAt: null, usedByKey: null });
+    },
+    holdJoinToken: (hash) => find(state.joinTokens, (row) => row.tokenHash === hash),
+    async useJoinToken(hash, usedByKey) {
+      draft.replace(
+        'joinTokens',
+        (row) => row.tokenHash === hash,
+        (row) => ({ ...row, usedAt: now(), usedByKey }),
+      );
+    },
+
+    async claimDelivery(delivery) {
+      return claimant(delivery.provider, delivery.deliveryId) === undefined
+        ? insertDelivery(delivery, true)
+        : null;
+    },
+    insertDelivery: (delivery) => Promise.resolve(insertDelivery(delivery, false)),
+    async holdClaimed(provider, deliveryId) {
+      const row = claimant(provider, deliveryId);
+      return row === undefined ? null : delivered(row);
+    },
+    async releaseClaim(id) {
+      draft.replace(
+        'deliveries',
+        (row) => row.id === id,
+        (row) => ({ ...row, claimed: false }),
+      );
+    },
+
+    async insertQuestion({ deadlineMs, ...question }) {
+      draft.write('questions').push({ ...question, expiresAt: later(now(), deadlineMs), answer: null });
+    },
+    openQuestions: (host) =>
+      Promise.resolve(
+        state.questions.filter((row) => row.host === host && row.answer === null && row.expiresAt > now()),
+      ),
+    question: (id) => find(state.questions, (row) => row.id === id),
+    async answerQuestion(id, host, answer) {
+      return draft.replace(
+        'questions',
+        (row) => row.id === id && row.host === host && row.answer === null,
+        (row) => ({ ...row, answer }),
+      );
+    },
+
+    async audit(entry) {
+      draft.write('audit').push(entry);
+    },
+    async outbox(entry) {
+      draft.write('outbox').push(entry);
+    },
+    async wake(topic) {
+      wakes.set(JSON.stringify(topic), topic);
+    },
+  };
+  return tx;
+
+  function changed({
+    started,
+    finished,
+    dispatched,
+    ...rest
+  }: DeploymentChange & RunChange & { dispatched?: boolean }): object {
+    return {
+      ...rest,
+      ...(started === true ? { startedAt: now() } : {}),
+      ...(finished === true ? { finishedAt: now() } : {}),
+      ...(dispatched === true ? { dispatchedAt: now() } : {}),
+    };
+  }
+}
+
+function lastLog(
+  state: State,
+  { runId, step, attempt }: Pick<NewLogChunk, 'runId' | 'step' | 'attempt'>,
+): NewLogChunk | undefined {
+  return state.logs.findLast((row) => row.runId === runId && row.step === step && row.attempt === attempt);
+}
+
+function endOf(last: NewLogChunk | undefined): number {
+  return last === undefined ? 0 : last.offset + last.data.length;
+}
+
+function isActive(status: DeploymentRow['status']): boolean {
+  return (ACTIVE_STATUSES as readonly string[]).includes(status);
+}
+
+function activeBeside({ id, fraise, environment }: DeploymentRow): (row: DeploymentRow) => boolean {
+  return (row) =>
+    row.id !== id && row.fraise === fraise && row.environment === environment && isActive(row.status);
+}
+
+function madeLive({ status, kind }: DeploymentRow): boolean {
+  return status === 'succeeded' || (status === 'rolled_back' && kind === 'rollback');
+}
+
+function later(from: Date, ms: number): Date {
+  return new Date(from.getTime() + ms);
+}
+
+function sameBytes(a: RunEvent, b: RunEvent): boolean {
+  return Buffer.from(RunEvent.encode(a).finish()).equals(RunEvent.encode(b).finish());
+}
