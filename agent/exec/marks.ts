@@ -1,0 +1,103 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import type { ExecEnd, ExecSpec } from './exec.js';
+
+/** The files an executor leaves beside a command's output, so that a later agent can read what became of it. */
+export interface Marks {
+  /** Written by the agent before it starts anything: boot id. */
+  readonly begun: string;
+  /** Made exclusively by whoever comes first: the wrapper (its process), or an agent that declares the start void. */
+  readonly process: string;
+  /** Room for `process`, which is linked from it. */
+  readonly processRoom: string;
+  readonly void: string;
+  /** Written before SIGKILL, which leaves the wrapper no time to tell. */
+  readonly killed: string;
+  /** How it ended. */
+  readonly end: string;
+  /** Room for `end`, taken beforehand so that a full disk cannot swallow a result. */
+  readonly endRoom: string;
+  /** Values for a transient unit, 0600. */
+  readonly environment: string;
+}
+
+export function marksOf(spec: ExecSpec): Marks {
+  const base = join(spec.folder, spec.id);
+  return {
+    begun: `${base}.begun`,
+    process: `${base}.process`,
+    processRoom: `${base}.process.room`,
+    void: `${base}.void`,
+    killed: `${base}.killed`,
+    end: `${base}.end`,
+    endRoom: `${base}.end.room`,
+    environment: `${base}.environment`,
+  };
+}
+
+export async function removeMarks(spec: ExecSpec): Promise<void> {
+  await Promise.all(Object.values(marksOf(spec)).map((file: string) => rm(file, { force: true })));
+}
+
+/** Null when there is no such file. */
+export async function readMark(file: string): Promise<string | null> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    if (isCode(error, 'ENOENT')) return null;
+    throw error;
+  });
+}
+
+/** There whole or not at all. Not synced: after a power cut the boot is another one, and no mark counts. */
+export async function writeMark(file: string, content: string): Promise<void> {
+  const beside = `${file}.writing`;
+  await writeFile(beside, content, { mode: 0o600 });
+  await rename(beside, file);
+}
+
+export function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
+export type RecordedEnd = Exclude<ExecEnd, { ended: 'absent' }>;
+
+/** The end recorded for this command, null when there is none. */
+export async function recordedEnd(spec: ExecSpec): Promise<RecordedEnd | null> {
+  const text = await readMark(marksOf(spec).end);
+  return text === null ? null : parseEnd(text);
+}
+
+export async function recordEnd(spec: ExecSpec, end: RecordedEnd): Promise<void> {
+  await writeMark(marksOf(spec).end, formatEnd(end));
+}
+
+function formatEnd(end: RecordedEnd): string {
+  switch (end.ended) {
+    case 'exited':
+      return `exited ${end.exitCode}`;
+    case 'signalled':
+      return `signalled ${end.signal}`;
+    case 'not_found':
+      return `not_found ${end.message}`;
+  }
+}
+
+function parseEnd(text: string): RecordedEnd {
+  const [, word = '', rest = ''] = /^(\S+) ([^]*)$/.exec(text.trimEnd()) ?? [];
+  if (word === 'not_found') return { ended: 'not_found', message: rest };
+  if (word === 'signalled') return { ended: 'signalled', signal: rest };
+  return endOfShell(Number(rest));
+}
+
+/**
+ * What a shell's `$?` means. Limit: a program that itself exits with 128 + the number of a signal is read as having died
+ * by it, as every shell reads it.
+ */
+function endOfShell(status: number): RecordedEnd {
+  const signal = status > 128 ? signalName(status - 128) : null;
+  return signal === null ? { ended: 'exited', exitCode: status } : { ended: 'signalled', signal };
+}
+
+export function signalName(number: number): string | null {
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? null;
+}

@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process';
+import { searchPath } from './search-path.js';
+
+export interface ProgramEnd {
+  /** Null: ended by a signal, by the limits given, or not started at all (`problem` says which). */
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Empty when it was started and ended by itself. */
+  readonly problem: string;
+}
+
+/**
+ * Runs a short, read-only program of the host (systemctl, getent, git) to its end and keeps what it printed, up to
+ * 16 MiB. Never throws. Not for steps: it dies with the agent. Its environment is PATH and what is given.
+ */
+export function runProgram(
+  argv: readonly string[],
+  options: {
+    readonly timeoutMs: number;
+    readonly cwd?: string;
+    readonly environment?: Readonly<Record<string, string>>;
+    readonly signal?: AbortSignal;
+  },
+): Promise<ProgramEnd> {
+  const [program = '', ...rest] = argv;
+  return new Promise((done) => {
+    execFile(
+      program,
+      rest,
+      {
+        timeout: options.timeoutMs,
+        killSignal: 'SIGKILL',
+        maxBuffer: 16 * 1024 * 1024,
+        env: { PATH: searchPath(), ...options.environment },
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      },
+      (error, stdout, stderr) => {
+        const exitCode = error === null ? 0 : typeof error.code === 'number' ? error.code : null;
+        done({ exitCode, stdout, stderr, problem: exitCode === null ? (error?.message ?? '') : '' });
+      },
+    );
+  });
+}

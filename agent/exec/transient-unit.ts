@@ -1,0 +1,155 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { surroundingsOf, formatEnvironmentFile } from './environment.js';
+import type { Surroundings } from './environment.js';
+import type { Exec, ExecEnd, ExecSpec } from './exec.js';
+import { marksOf, recordedEnd, recordEnd, removeMarks, signalName, writeMark } from './marks.js';
+import { capOutput, closeOutput, OUTPUT_CAP_BYTES } from './output-cap.js';
+import { findProgram } from './program.js';
+import { runProgram } from './run-program.js';
+import { parseProperties } from './systemd.js';
+import { unitNameOf } from './unit-name.js';
+
+export interface TransientUnitSettings {
+  readonly systemdRun?: string;
+  readonly systemctl?: string;
+  readonly capBytes?: number;
+}
+
+type Programs = Required<TransientUnitSettings>;
+type Looked = ExecEnd | { readonly ended: 'running' };
+
+/** systemd is asked, not the unit: it answers at once unless it is in trouble itself. */
+const ASK_LIMIT_MS = 30_000;
+
+const PROPERTIES = ['LoadState', 'ActiveState', 'SubState', 'Result', 'ExecMainCode', 'ExecMainStatus', 'ActiveEnterTimestampMonotonic'];
+
+/**
+ * Commands as transient systemd units, each in its own cgroup, `RemainAfterExit=yes` so that systemd keeps the result for
+ * whichever agent asks. A reboot of the host takes unit and result away (`absent`). Needs root and systemd as process 1.
+ */
+export function transientUnitExec(settings: TransientUnitSettings = {}): Exec {
+  const programs: Programs = {
+    systemdRun: settings.systemdRun ?? 'systemd-run',
+    systemctl: settings.systemctl ?? 'systemctl',
+    capBytes: settings.capBytes ?? OUTPUT_CAP_BYTES,
+  };
+  return {
+    kind: 'transient_unit',
+    start: (spec) => start(spec, programs),
+    wait: (spec, signal) => wait(spec, signal, programs),
+    look: (spec) => look(spec, programs),
+    stop: (spec) => stop(spec, programs),
+    forget: (spec) => forget(spec, programs),
+  };
+}
+
+async function start(spec: ExecSpec, programs: Programs): Promise<void> {
+  const surroundings = await surroundingsOf(spec);
+  if (!surroundings.usable) return recordEnd(spec, { ended: 'not_found', message: surroundings.message });
+  const program = await findProgram(spec.argv[0] ?? '', spec.cwd, surroundings.environment['PATH'] ?? '');
+  if (!program.found) return recordEnd(spec, { ended: 'not_found', message: program.message });
+  await writeMark(marksOf(spec).environment, formatEnvironmentFile(spec.environment));
+  const argv = [programs.systemdRun, ...unitArguments(spec, surroundings), '--', ...unitCommand(program.path, spec)];
+  const run = await runProgram(argv, { timeoutMs: ASK_LIMIT_MS });
+  if (run.exitCode === 0) return;
+  // Type=exec: the call fails when the program could not be executed, and also if the unit is there already.
+  const looked = await look(spec, programs);
+  if (looked.ended === 'absent') {
+    await recordEnd(spec, { ended: 'not_found', message: `systemd did not start it: ${run.stderr.trim() || run.problem}` });
+  }
+}
+
+/**
+ * Values of the environment stay in files (the host's own, and one of mode 0600; the later wins): arguments and
+ * properties can be read by everybody. Only what every command gets (PATH, HOME …) is said openly.
+ */
+function unitArguments(spec: ExecSpec, surroundings: Extract<Surroundings, { usable: true }>): readonly string[] {
+  const output = `append:${spec.outputFile}`;
+  const properties = {
+    Type: 'exec',
+    RemainAfterExit: 'yes',
+    Description: `fraisier ${spec.id}`,
+    WorkingDirectory: spec.cwd,
+    StandardInput: 'null',
+    StandardOutput: spec.captureFile === null ? output : `append:${spec.captureFile}`,
+    StandardError: output,
+    TimeoutStopSec: `${spec.graceMs}ms`,
+    ...(surroundings.asOther ? { User: surroundings.user.name } : {}),
+  };
+  return [
+    `--unit=${unitNameOf(spec.id)}`,
+    '--quiet',
+    '--no-ask-password',
+    ...Object.entries(surroundings.minimal).map(([name, value]) => `--setenv=${name}=${value}`),
+    ...Object.entries(properties).map(([name, value]) => `--property=${name}=${value}`),
+    ...environmentFiles(spec).map((file) => `--property=EnvironmentFile=${file}`),
+  ];
+}
+
+function environmentFiles(spec: ExecSpec): readonly string[] {
+  const own = marksOf(spec).environment;
+  return spec.environmentFile === null ? [own] : [spec.environmentFile, own];
+}
+
+/** systemd expands `$NAME` in arguments when it starts the program, and `$$` to one `$`. */
+function unitCommand(program: string, spec: ExecSpec): readonly string[] {
+  return [program, ...spec.argv.slice(1).map((word) => word.replaceAll('$', '$$$$'))];
+}
+
+async function wait(spec: ExecSpec, signal: AbortSignal, programs: Programs): Promise<ExecEnd> {
+  for (let pause = 20; ; pause = Math.min(pause * 2, 200)) {
+    signal.throwIfAborted();
+    const looked = await look(spec, programs);
+    if (looked.ended !== 'running') {
+      await closeOutput(spec, programs.capBytes);
+      return looked;
+    }
+    await capOutput(spec, programs.capBytes);
+    await sleep(pause);
+  }
+}
+
+async function look(spec: ExecSpec, programs: Programs): Promise<Looked> {
+  const end = await recordedEnd(spec);
+  if (end !== null) return end;
+  const argv = [programs.systemctl, 'show', `--property=${PROPERTIES.join(',')}`, '--', unitNameOf(spec.id)];
+  const answer = await runProgram(argv, { timeoutMs: ASK_LIMIT_MS });
+  if (answer.exitCode !== 0) throw new Error(`systemctl show: ${answer.stderr.trim() || answer.problem}`);
+  return endOfUnit(parseProperties(answer.stdout));
+}
+
+/**
+ * What the properties of a unit say. A clean death by SIGTERM counts as success for systemd, so its code is read and not
+ * its state; a unit that never became active did not get as far as running the program.
+ */
+export function endOfUnit(properties: Readonly<Record<string, string>>): Looked {
+  if (properties['LoadState'] !== 'loaded') return { ended: 'absent' };
+  const over = properties['ActiveState'] === 'failed' || properties['SubState'] === 'exited';
+  if (!over) return properties['ActiveState'] === 'inactive' ? { ended: 'absent' } : { ended: 'running' };
+  const status = Number(properties['ExecMainStatus']);
+  if (properties['ActiveEnterTimestampMonotonic'] === '0') {
+    return { ended: 'not_found', message: `systemd did not start it: ${properties['Result']}, status ${status}` };
+  }
+  if (properties['ExecMainCode'] === '1') return { ended: 'exited', exitCode: status };
+  return { ended: 'signalled', signal: signalName(status) ?? `signal ${status}` };
+}
+
+async function stop(spec: ExecSpec, programs: Programs): Promise<void> {
+  if ((await look(spec, programs)).ended !== 'running') return;
+  await systemctl(['stop', unitNameOf(spec.id)], spec, programs);
+  // A unit that ended well on SIGTERM is collected at once; one that had to be killed stays and tells so itself.
+  if ((await look(spec, programs)).ended === 'absent') {
+    await recordEnd(spec, { ended: 'signalled', signal: 'SIGTERM' });
+  }
+}
+
+async function forget(spec: ExecSpec, programs: Programs): Promise<void> {
+  await systemctl(['stop', unitNameOf(spec.id)], spec, programs);
+  await systemctl(['reset-failed', unitNameOf(spec.id)], spec, programs);
+  await removeMarks(spec);
+}
+
+/** A unit that is not there any more is as good as done. systemd itself takes grace twice before it gives up on a unit. */
+async function systemctl(argv: readonly string[], spec: ExecSpec, programs: Programs): Promise<void> {
+  await runProgram([programs.systemctl, ...argv], { timeoutMs: ASK_LIMIT_MS + 3 * spec.graceMs });
+}

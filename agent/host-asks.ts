@@ -1,0 +1,41 @@
+import { FraisierError, type ErrorCode } from '../proto/error-codes.js';
+import type { Reason, Target } from '../proto/gen/fraisier/v1/plan.js';
+import type { Policy } from './policy.js';
+import type { Asks } from './questions.js';
+import type { HostPorts } from './questions/host-ports.js';
+import { inspectFraise } from './questions/inspect-fraise.js';
+import { isAncestor } from './questions/is-ancestor.js';
+import { previewPlan } from './questions/preview-plan.js';
+import { resolveRef } from './questions/resolve-ref.js';
+import type { Systemd } from './steps/step.js';
+import { checkPolicy } from './steps/index.js';
+
+/** The questions bound to this host: the policy is read afresh for each. */
+export function hostAsks(host: {
+  readonly stateFolder: string;
+  readonly systemd: Systemd | null;
+  readonly loadPolicy: () => Promise<Policy>;
+}): Asks {
+  const { stateFolder, systemd, loadPolicy } = host;
+  const ports = async (signal: AbortSignal): Promise<HostPorts> => ({ stateFolder, systemd, signal, policy: await loadPolicy() });
+  return {
+    resolveRef: async (question, signal) => ({ commit: await resolveRef(question, await ports(signal)) }),
+    preview: async (question, signal) => previewPlan(question, await ports(signal)),
+    isAncestor: async (question, signal) => ({ isAncestor: await isAncestor(question, await ports(signal)) }),
+    inspect: async ({ target, health }, signal) => {
+      const bound = await ports(signal);
+      return inspectFraise(await allowed(target, bound.policy), health, bound);
+    },
+  };
+}
+
+async function allowed(target: Target | undefined, policy: Policy): Promise<Target> {
+  if (target === undefined) throw new FraisierError('protocol_violation', 'the question names no target');
+  const refusal = await checkPolicy(target, [], policy);
+  if (refusal !== null) throw refused(refusal);
+  return target;
+}
+
+function refused({ code, message, hint, facts }: Reason): FraisierError {
+  return new FraisierError(code as ErrorCode, message, { hint, facts });
+}

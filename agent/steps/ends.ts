@@ -1,0 +1,79 @@
+import { reason } from '../../proto/error-codes.js';
+import type { ErrorCode } from '../../proto/error-codes.js';
+import { Outcome } from '../../proto/gen/fraisier/v1/agent.js';
+import type { StepResult } from '../../proto/gen/fraisier/v1/plan.js';
+import type { CommandEnd, StepEnd } from './step.js';
+
+export function succeeded(result: Partial<StepResult> = {}): StepEnd {
+  return { outcome: Outcome.SUCCEEDED, result };
+}
+
+export type FailedEnd = Extract<StepEnd, { outcome: typeof Outcome.FAILED }>;
+
+export function failed(
+  code: ErrorCode,
+  message: string,
+  more: { readonly hint?: string; readonly facts?: Record<string, string>; readonly result?: Partial<StepResult> } = {},
+): FailedEnd {
+  const { result, ...details } = more;
+  const why = reason(code, message, details);
+  return { outcome: Outcome.FAILED, reason: why, ...(result === undefined ? {} : { result }) };
+}
+
+export type Ended<K extends CommandEnd['ended']> = Extract<CommandEnd, { ended: K }>;
+
+/**
+ * What a command's end means for a step that could not do its work because of it: `name` says in a word what was run,
+ * `code` is the reason for a command that failed by itself. Not for a command that exited with 0.
+ */
+export function endOfCommand(end: CommandEnd, name: string, code: ErrorCode): StepEnd {
+  switch (end.ended) {
+    case 'exited':
+      return endOfExit(end, name, code);
+    case 'signalled':
+      return failed(code, `${name} was ended by ${end.signal}`, { facts: { signal: end.signal } });
+    case 'not_found':
+      return failed('command_not_found', `${name} could not be started: ${end.message}`);
+    case 'stopped': {
+      const timedOut = end.reason.code === 'timed_out';
+      return { outcome: timedOut ? Outcome.FAILED : Outcome.CANCELLED, reason: end.reason };
+    }
+    case 'unknown':
+      return { outcome: Outcome.INTERRUPTED, reason: end.reason };
+  }
+}
+
+function endOfExit(end: Ended<'exited'>, name: string, code: ErrorCode): StepEnd {
+  const said = lastLine(end.output);
+  const result = { exitCode: end.exitCode };
+  if (saysDiskFull(end.output)) {
+    return failed('disk_full', `${name}: the disk is full (${said})`, { hint: 'free space on this host, then retry', result });
+  }
+  const exit = `${name} exited with status ${end.exitCode}`;
+  const facts: Record<string, string> = { exit_code: String(end.exitCode) };
+  if (said !== '') facts['output'] = said;
+  return failed(code, said === '' ? exit : `${exit}: ${said}`, { facts, result });
+}
+
+/** The last line that is not blank, cut to 500 characters. */
+export function lastLine(output: string): string {
+  const lines = output.split(/[\r\n]+/).filter((line) => line.trim() !== '');
+  return (lines.at(-1) ?? '').trim().slice(0, 500);
+}
+
+export function saysDiskFull(output: string): boolean {
+  return /No space left on device|ENOSPC|Disk quota exceeded|EDQUOT/i.test(output);
+}
+
+export function isCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.some((code) => error.code === code);
+}
+
+/** What the file system said no to, as the end of a step; anything that is not its word is thrown on. */
+export function endOfDiskError(error: unknown, what: string, code: ErrorCode): StepEnd {
+  if (!(error instanceof Error) || !('errno' in error)) throw error;
+  if (isCode(error, 'ENOSPC', 'EDQUOT')) {
+    return failed('disk_full', `${what}: the disk is full`, { hint: 'free space on this host, then retry' });
+  }
+  return failed(code, `${what}: ${error.message}`);
+}

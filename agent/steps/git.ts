@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { reason } from '../../proto/error-codes.js';
+import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
+import type { CommandEnd, StepCommand, StepContext } from './step.js';
+
+/** Runs git to its end; its output, both streams, is that of the end. */
+export type RunGit = (command: StepCommand) => Promise<CommandEnd>;
+
+/** Git must never ask: there is nobody to answer. What it needs to know is the host's own configuration. */
+const GIT_ENVIRONMENT = {
+  GIT_TERMINAL_PROMPT: '0',
+  GIT_ASKPASS: '',
+  SSH_ASKPASS: '',
+  GCM_INTERACTIVE: 'never',
+  LC_ALL: 'C',
+};
+
+/** A connection that stands still is given up; nothing goes on in the background; no hook of the host runs. */
+const GIT_SETTINGS = ['http.lowSpeedLimit=1000', 'http.lowSpeedTime=60', 'gc.autoDetach=false', 'maintenance.auto=false', 'core.hooksPath=/dev/null'];
+
+const READ = `exec 2>&1
+mirror=$1
+shift
+exec git --git-dir="$mirror" "$@"`;
+
+/**
+ * One writer per mirror, also across agents: the lock is held by git itself and ends with it. Whoever holds it knows that
+ * the lock files in the mirror are left from a git that was killed. Without flock(1) none is removed.
+ */
+const WRITE = `exec 2>&1
+mirror=$1
+shift
+if command -v flock >/dev/null 2>&1; then
+  exec 9>>"$mirror.flock"
+  flock 9
+  if [ -d "$mirror" ]; then find "$mirror" -name '*.lock' -type f -delete; fi
+fi
+exec git --git-dir="$mirror" "$@"`;
+
+/** The bare mirror of a repository, below the agent's state folder. */
+export function mirrorFolder(stateFolder: string, repository: string): string {
+  return join(mirrorsFolder(stateFolder), createHash('sha256').update(repository).digest('hex').slice(0, 32));
+}
+
+export function mirrorsFolder(stateFolder: string): string {
+  return join(stateFolder, 'mirrors');
+}
+
+/** Git that changes nothing in the mirror's refs and objects. */
+export function gitRead(mirror: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): StepCommand {
+  return gitCommand(READ, mirror, args, environment);
+}
+
+/** Git that does; waits for others that do. */
+export function gitWrite(mirror: string, args: readonly string[]): StepCommand {
+  return gitCommand(WRITE, mirror, args, {});
+}
+
+function gitCommand(
+  script: string,
+  mirror: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): StepCommand {
+  const settings = GIT_SETTINGS.flatMap((setting) => ['-c', setting]);
+  return {
+    argv: ['/bin/sh', '-c', script, 'git', mirror, ...settings, ...args],
+    environment: { ...GIT_ENVIRONMENT, ...environment },
+    capture: true,
+  };
+}
+
+/** Git as a step runs it: what it printed is in the step's log as well. */
+export function gitOf(context: StepContext): RunGit {
+  return async (command) => {
+    const end = await context.command(command);
+    if (end.ended === 'exited' && end.output.trim() !== '') await context.log(end.output.trimEnd());
+    return end;
+  };
+}
+
+export function isOk(end: CommandEnd): boolean {
+  return end.ended === 'exited' && end.exitCode === 0;
+}
+
+export function outputOf(end: CommandEnd): string {
+  return end.ended === 'exited' ? end.output : '';
+}
+
+/**
+ * Why an address cannot be given to git: a secret in it would be seen in process lists and records, and some forms of
+ * address run programs. Null when it can. The message never repeats a secret.
+ */
+export function refuseAddress(repository: string): Reason | null {
+  if (repository === '') return reason('fetch_failed', 'the plan names no repository to fetch from');
+  if (repository.startsWith('-') || repository.includes('::') || /[\0-\x1f]/.test(repository)) {
+    return reason('fetch_failed', 'the address of the repository is not one that Fraisier gives to git');
+  }
+  const [, scheme = '', userinfo] = /^([a-z+]+):\/\/(?:([^/]*)@)?/i.exec(repository) ?? [];
+  const secret = userinfo !== undefined && (/^https?$/i.test(scheme) || userinfo.includes(':'));
+  if (!secret) return null;
+  return reason('fetch_failed', 'the address of the repository carries a user name or password, which others could read', {
+    hint: 'write the address without it, and give git the credential on the host (git credential store, or an ssh key)',
+  });
+}

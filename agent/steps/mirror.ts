@@ -1,0 +1,151 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { reason } from '../../proto/error-codes.js';
+import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
+import { lastLine, saysDiskFull } from './ends.js';
+import { gitRead, gitWrite, isOk, outputOf, refuseAddress } from './git.js';
+import type { RunGit } from './git.js';
+import { isCommit } from './release-layout.js';
+import type { CommandEnd } from './step.js';
+
+/** A commit wanted in a mirror. */
+export interface Wanted {
+  readonly mirror: string;
+  readonly repository: string;
+  readonly commit: string;
+  /** The branch or tag it was seen on; may be empty. */
+  readonly ref: string;
+}
+
+/** `again`: a later try may work. `end`: the command that was stopped or lost, which says how the step ends. */
+export type Brought =
+  | { readonly is: 'there' }
+  | { readonly is: 'refused'; readonly reason: Reason; readonly again: boolean }
+  | { readonly is: 'broken_off'; readonly end: CommandEnd };
+
+/** Everything there is: branches and tags, as the repository has them now. */
+const EVERYTHING = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
+
+/** Keeps the commit from being collected, whatever becomes of its branch. */
+function pin(commit: string): string {
+  return `refs/fraisier/${commit}`;
+}
+
+/**
+ * Brings exactly this commit into the mirror, made if need be: from what is there, without the network; by its own name;
+ * or, from a host that does not serve bare commits, by all branches and tags and the ref it was seen on.
+ */
+export async function bringCommit(git: RunGit, wanted: Wanted): Promise<Brought> {
+  const refused = refuse(wanted);
+  if (refused !== null) return { is: 'refused', reason: refused, again: false };
+  const ready = await makeMirror(git, wanted.mirror);
+  if (!isOk(ready)) return notMade(ready);
+  if (await hasCommit(git, wanted.mirror, wanted.commit)) return pinned(git, wanted);
+  const exact = await git(fetchOf(wanted, [`+${wanted.commit}:${pin(wanted.commit)}`]));
+  if (exact.ended !== 'exited') return { is: 'broken_off', end: exact };
+  if (exact.exitCode === 0) return { is: 'there' };
+  if (saysDiskFull(exact.output)) return notFetched(wanted, exact.output);
+  return byEverything(git, wanted);
+}
+
+function refuse({ repository, commit }: Wanted): Reason | null {
+  if (!isCommit(commit)) return reason('commit_not_found', `"${commit}" is not a full commit`);
+  return refuseAddress(repository);
+}
+
+/** An empty bare repository; nothing happens to one that is there. */
+async function makeMirror(git: RunGit, mirror: string): Promise<CommandEnd> {
+  await mkdir(dirname(mirror), { recursive: true, mode: 0o700 });
+  return git(gitWrite(mirror, ['init', '--quiet', '--bare']));
+}
+
+function notMade(end: CommandEnd): Brought {
+  return end.ended === 'exited' ? notFetchedFrom('the mirror could not be made', end.output) : { is: 'broken_off', end };
+}
+
+export async function hasCommit(git: RunGit, mirror: string, commit: string): Promise<boolean> {
+  return isOk(await git(gitRead(mirror, ['rev-parse', '--quiet', '--verify', `${commit}^{commit}`])));
+}
+
+async function pinned(git: RunGit, { mirror, commit }: Wanted): Promise<Brought> {
+  const end = await git(gitWrite(mirror, ['update-ref', pin(commit), commit]));
+  return isOk(end) ? { is: 'there' } : notMade(end);
+}
+
+function fetchOf(
+  { mirror, repository }: Pick<Wanted, 'mirror' | 'repository'>,
+  refspecs: readonly string[],
+  prune = false,
+): ReturnType<typeof gitWrite> {
+  const quietly = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc'];
+  return gitWrite(mirror, ['fetch', ...quietly, ...(prune ? ['--prune'] : []), '--', repository, ...refspecs]);
+}
+
+async function byEverything(git: RunGit, wanted: Wanted): Promise<Brought> {
+  const everything = await fetchEverything(git, wanted);
+  if (everything.is !== 'there') return everything;
+  if (await hasCommit(git, wanted.mirror, wanted.commit)) return pinned(git, wanted);
+  if (/^refs\/(?!heads\/|tags\/)[A-Za-z0-9._/-]+$/.test(wanted.ref)) return byRef(git, wanted);
+  return { is: 'refused', reason: notFound(wanted), again: false };
+}
+
+/** All branches and tags as they are now, into a mirror made if need be. */
+export async function bringEverything(git: RunGit, place: Pick<Wanted, 'mirror' | 'repository'>): Promise<Brought> {
+  const ready = await makeMirror(git, place.mirror);
+  return isOk(ready) ? fetchEverything(git, place) : notMade(ready);
+}
+
+async function fetchEverything(git: RunGit, place: Pick<Wanted, 'mirror' | 'repository'>): Promise<Brought> {
+  // Pruned first, or a new branch `a/b` cannot come where a deleted `a` was.
+  const end = await git(fetchOf(place, EVERYTHING, true));
+  if (end.ended !== 'exited') return { is: 'broken_off', end };
+  return end.exitCode === 0 ? { is: 'there' } : notFetched(place, end.output);
+}
+
+/** A ref of another kind, such as that of a merge request. */
+async function byRef(git: RunGit, wanted: Wanted): Promise<Brought> {
+  const end = await git(fetchOf(wanted, [`+${wanted.ref}:refs/fraisier/seen/${wanted.commit}`]));
+  if (end.ended !== 'exited') return { is: 'broken_off', end };
+  if (await hasCommit(git, wanted.mirror, wanted.commit)) return pinned(git, wanted);
+  return { is: 'refused', reason: notFound(wanted), again: false };
+}
+
+function notFound({ commit, repository, ref }: Wanted): Reason {
+  const seen = ref === '' ? '' : ` (it was seen on ${ref})`;
+  return reason(
+    'commit_not_found',
+    `the commit ${commit} is on no branch or tag of ${repository}${seen}; was the branch force-pushed or deleted?`,
+    { hint: 'deploy a commit that is there', facts: { commit, repository, ref } },
+  );
+}
+
+function notFetched({ repository }: Pick<Wanted, 'repository'>, output: string): Brought {
+  return notFetchedFrom(`git could not fetch from ${repository}`, output);
+}
+
+function notFetchedFrom(what: string, output: string): Brought {
+  if (saysDiskFull(output)) {
+    const full = reason('disk_full', `${what}: the disk is full`, { hint: 'free space on this host, then retry' });
+    return { is: 'refused', reason: full, again: false };
+  }
+  const said = saidByGit(output);
+  const hint = 'check on the host that this user can reach the repository: git ls-remote';
+  return { is: 'refused', reason: reason('fetch_failed', `${what}: ${said}`, { hint, facts: { output: said } }), again: true };
+}
+
+/** Git's own reason is on its `fatal:` or `error:` lines, before general advice. */
+export function saidByGit(output: string): string {
+  const telling = output.split('\n').filter((line) => /^(?:fatal|error|remote|ssh|Host key|Permission denied)\b/.test(line));
+  return lastLine(telling.find((line) => line.startsWith('fatal')) ?? output) || 'it did not say why';
+}
+
+/** Rewrites the mirror when git finds that worth while. */
+export function tidyMirror(git: RunGit, mirror: string): Promise<CommandEnd> {
+  return git(gitWrite(mirror, ['gc', '--auto', '--quiet']));
+}
+
+/** What git printed, without the last line end; null when it failed. */
+export async function ask(git: RunGit, mirror: string, args: readonly string[]): Promise<string | null> {
+  const end = await git(gitRead(mirror, args));
+  return isOk(end) ? outputOf(end).trimEnd() : null;
+}

@@ -1,0 +1,129 @@
+import { chown, mkdir, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Outcome } from '../../proto/gen/fraisier/v1/agent.js';
+import { Layout } from '../../proto/gen/fraisier/v1/plan.js';
+import type { Preflight, Target } from '../../proto/gen/fraisier/v1/plan.js';
+import { findUser, ownUser } from '../exec/users.js';
+import { checkPolicy } from './check-policy.js';
+import { endOfCommand, failed, isCode, succeeded } from './ends.js';
+import type { FailedEnd } from './ends.js';
+import { isOk } from './git.js';
+import { fullUnitName } from './policy-rules.js';
+import { layoutOf, liveRelease, readReleaseMark } from './release-layout.js';
+import type { RunStep, StepContext, StepEnd, Systemd } from './step.js';
+
+/** Looks whether a deployment can work on this host, before anything is done; makes the empty folder it goes to. */
+export const preflight: RunStep<Preflight> = async (spec, context) =>
+  (await policyProblem(context)) ??
+  (await hostProblem(context.target, context.systemd)) ??
+  (await folderProblem(context)) ??
+  (await gitProblem(context)) ??
+  (await spaceProblem(spec, context)) ??
+  (await whatIsLive(context));
+
+async function whatIsLive({ target }: StepContext): Promise<StepEnd> {
+  const live = await liveRelease(target);
+  const mark = live === '' ? null : await readReleaseMark(target, live);
+  return succeeded({ previousRelease: live, previousProvenGood: typeof mark?.provenGoodAt === 'string' });
+}
+
+/** What the host lacks for this target: found by looking only. */
+export async function hostProblem(target: Target, systemd: Systemd | null): Promise<FailedEnd | null> {
+  return layoutProblem(target) ?? (await userProblem(target)) ?? (await unitProblem(target, systemd));
+}
+
+function layoutProblem(target: Target): FailedEnd | null {
+  if (target.layout === Layout.RELEASES) return null;
+  return failed('preflight_failed', 'layout in_place is not available in this version', {
+    hint: 'set `repository:` and `layout: releases` for this fraise',
+  });
+}
+
+async function policyProblem({ target, step, policy }: StepContext): Promise<StepEnd | null> {
+  const refused = await checkPolicy(target, [step], policy);
+  return refused === null ? null : { outcome: Outcome.FAILED, reason: refused };
+}
+
+async function userProblem({ user }: Target): Promise<FailedEnd | null> {
+  const own = ownUser();
+  if (user === '' || user === own.name) return null;
+  if (own.uid !== 0) {
+    return failed('unknown_user', `the agent runs as ${own.name} and cannot run anything as ${user}`, {
+      hint: `leave \`user:\` out, or run the agent as root: sudo fraisier agent install`,
+    });
+  }
+  if ((await findUser(user)) !== null) return null;
+  return failed('unknown_user', `there is no user ${user} on this host`, {
+    hint: `sudo useradd --system --home /nonexistent ${user}`,
+    facts: { user },
+  });
+}
+
+/** Made if it is not there, for the user the code runs as. */
+async function folderProblem({ target }: StepContext): Promise<StepEnd | null> {
+  const { app } = layoutOf(target);
+  const there = await stat(app).catch(() => null);
+  if (there !== null) return there.isDirectory() ? null : failed('preflight_failed', `app_path ${app} is not a folder`);
+  try {
+    await mkdir(app, { recursive: true, mode: 0o755 });
+    const user = target.user === '' ? null : await findUser(target.user);
+    if (user !== null && process.getuid?.() === 0) await chown(app, user.uid, user.gid);
+    return null;
+  } catch (error) {
+    const hint = `sudo install -d -o ${target.user === '' ? ownUser().name : target.user} ${app}`;
+    const why = error instanceof Error ? error.message : String(error);
+    if (isCode(error, 'ENOSPC')) return failed('disk_full', `app_path ${app} cannot be made: the disk is full`);
+    return failed('preflight_failed', `app_path ${app} is not there and cannot be made: ${why}`, { hint });
+  }
+}
+
+async function unitProblem(target: Target, systemd: Systemd | null): Promise<FailedEnd | null> {
+  if (target.systemdService === '') return null;
+  const unit = fullUnitName(target.systemdService);
+  if (systemd === null) {
+    return failed('preflight_failed', `${unit} cannot be restarted: there is no systemd on this host`, {
+      hint: 'use `restart: {command: […]}` in the configuration',
+    });
+  }
+  const state = (await systemd.show(unit, ['LoadState']))['LoadState'] ?? '';
+  if (state === 'loaded') return null;
+  const known = state === '' ? 'systemd did not answer' : `systemd says ${state}`;
+  return failed('unknown_unit', `there is no unit ${unit} on this host (${known})`, {
+    hint: `put it into /etc/systemd/system/${unit}, then: sudo systemctl daemon-reload`,
+    facts: { unit, load_state: state },
+  });
+}
+
+async function gitProblem(context: StepContext): Promise<StepEnd | null> {
+  const end = await context.command({ argv: ['git', '--version'], capture: true });
+  if (isOk(end)) return null;
+  if (end.ended !== 'not_found') return endOfCommand(end, 'git --version', 'preflight_failed');
+  return failed('preflight_failed', 'git is not installed on this host', { hint: 'sudo apt-get install git' });
+}
+
+async function spaceProblem({ minFreeBytes }: Preflight, context: StepContext): Promise<StepEnd | null> {
+  for (const folder of [layoutOf(context.target).app, context.stateFolder]) {
+    const free = await freeBytes(folder);
+    if (free >= minFreeBytes) continue;
+    return failed('disk_full', `${megabytes(free)} free at ${folder}, and ${megabytes(minFreeBytes)} wanted`, {
+      hint: 'free space on this host, then retry',
+      facts: { folder, free_bytes: String(free), wanted_bytes: String(minFreeBytes) },
+    });
+  }
+  return null;
+}
+
+/** For whoever is not root, at the folder or where it will be. */
+export async function freeBytes(folder: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch (error) {
+    if (folder === dirname(folder) || !isCode(error, 'ENOENT', 'ENOTDIR')) throw error;
+    return freeBytes(dirname(folder));
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.floor(bytes / 1024 / 1024)} MiB`;
+}

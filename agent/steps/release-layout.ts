@@ -1,0 +1,124 @@
+import { lstat, open, readdir, readFile, readlink, rename } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { FraisierError } from '../../proto/error-codes.js';
+import type { Target } from '../../proto/gen/fraisier/v1/plan.js';
+import { isCode } from './ends.js';
+
+/** Where the parts of a fraise with layout `releases` are. */
+export interface ReleaseLayout {
+  readonly app: string;
+  readonly releases: string;
+  readonly shared: string;
+  /** The link to the live release, relative: `releases/<commit>`. */
+  readonly current: string;
+}
+
+export function layoutOf(target: Pick<Target, 'appPath'>): ReleaseLayout {
+  const app = target.appPath.replace(/\/+$/, '');
+  return { app, releases: join(app, 'releases'), shared: join(app, 'shared'), current: join(app, 'current') };
+}
+
+const FULL_COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
+
+export function isCommit(text: string): boolean {
+  return FULL_COMMIT.test(text);
+}
+
+/** The folder of a release. Throws `protocol_violation` for anything but a full commit: it becomes part of a path. */
+export function releaseFolder(target: Pick<Target, 'appPath'>, commit: string): string {
+  if (!isCommit(commit)) throw new FraisierError('protocol_violation', `"${commit}" is not a full commit`);
+  return join(layoutOf(target).releases, commit);
+}
+
+/** What is known of a release on this host. Kept beside its folder, never in the tree of the commit. */
+export interface ReleaseMark {
+  readonly commit: string;
+  readonly stagedAt: string;
+  readonly activatedAt: string | null;
+  readonly provenGoodAt: string | null;
+  /** What was live when this one was activated. */
+  readonly previous: string | null;
+}
+
+/** Null when it was never staged to its end. */
+export async function readReleaseMark(target: Pick<Target, 'appPath'>, commit: string): Promise<ReleaseMark | null> {
+  try {
+    const mark = JSON.parse(await readFile(markFile(target, commit), 'utf8')) as Partial<ReleaseMark>;
+    if (typeof mark.stagedAt !== 'string') return null;
+    const { stagedAt, activatedAt = null, provenGoodAt = null, previous = null } = mark;
+    return { commit, stagedAt, activatedAt, provenGoodAt, previous };
+  } catch (error) {
+    if (isCode(error, 'ENOENT') || error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** On the disk when it returns. */
+export async function writeReleaseMark(target: Pick<Target, 'appPath'>, mark: ReleaseMark): Promise<void> {
+  const file = markFile(target, mark.commit);
+  const handle = await open(`${file}.new`, 'w', 0o644);
+  try {
+    await handle.writeFile(`${JSON.stringify(mark)}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(`${file}.new`, file);
+  await syncFolder(layoutOf(target).releases);
+}
+
+export function markFile(target: Pick<Target, 'appPath'>, commit: string): string {
+  return `${releaseFolder(target, commit)}.json`;
+}
+
+/** The commit that `current` points to; empty when nothing is live, or the link leads elsewhere. */
+export async function liveRelease(target: Pick<Target, 'appPath'>): Promise<string> {
+  const { current, releases } = layoutOf(target);
+  const to = await readlink(current).catch((error: unknown) => {
+    if (isCode(error, 'ENOENT', 'EINVAL', 'ENOTDIR')) return '';
+    throw error;
+  });
+  const commit = basename(to);
+  const ours = to === `releases/${commit}` || to === join(releases, commit);
+  return ours && isCommit(commit) ? commit : '';
+}
+
+/** Every release whose folder is there, whole or not. */
+export async function listReleases(target: Pick<Target, 'appPath'>): Promise<readonly { commit: string; mark: ReleaseMark | null }[]> {
+  const names = await readdir(layoutOf(target).releases).catch((error: unknown) => {
+    if (isCode(error, 'ENOENT')) return [];
+    throw error;
+  });
+  const commits = names.filter(isCommit).toSorted();
+  return Promise.all(commits.map(async (commit) => ({ commit, mark: await readReleaseMark(target, commit) })));
+}
+
+/** Whether the release is there and was staged to its end. */
+export async function isStaged(target: Pick<Target, 'appPath'>, commit: string): Promise<boolean> {
+  return (await isFolder(releaseFolder(target, commit))) && (await readReleaseMark(target, commit)) !== null;
+}
+
+/** What `current` is, whatever it leads to. */
+export async function kindOfCurrent(target: Pick<Target, 'appPath'>): Promise<'nothing' | 'link' | 'other'> {
+  try {
+    return (await lstat(layoutOf(target).current)).isSymbolicLink() ? 'link' : 'other';
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return 'nothing';
+    throw error;
+  }
+}
+
+/** A folder itself, not a link to one. */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => null))?.isDirectory() ?? false;
+}
+
+/** Makes a rename in the folder last through a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

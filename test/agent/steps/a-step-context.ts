@@ -1,0 +1,129 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { childProcessExec } from '../../../agent/exec/child-process.js';
+import type { Policy } from '../../../agent/policy.js';
+import type { CommandEnd, StepCommand, StepContext, Systemd } from '../../../agent/steps/step.js';
+import { runStep } from '../../../agent/steps/index.js';
+import type { Reason } from '../../../proto/gen/fraisier/v1/plan.js';
+import { Step, Target } from '../../../proto/gen/fraisier/v1/plan.js';
+import { reason } from '../../../proto/error-codes.js';
+import { systemClock } from '../../../agent/clock.js';
+
+export interface Note {
+  readonly code: string;
+  readonly message: string;
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+/** A host of one test: its folders, and what its steps noted and logged. */
+export interface TestHost {
+  readonly folder: string;
+  readonly target: Target;
+  readonly stateFolder: string;
+  readonly notes: Note[];
+  readonly log: string[];
+  readonly commands: StepCommand[];
+  readonly run: (action: Step['action'], more?: Partial<StepContext>) => ReturnType<typeof runStep>;
+}
+
+export function aTarget(folder: string, more: Partial<Target> = {}): Target {
+  return Target.fromPartial({
+    fraise: 'checkout',
+    environment: 'production',
+    appPath: join(folder, 'app'),
+    layout: 'LAYOUT_RELEASES',
+    ...more,
+  });
+}
+
+export function aPolicy(folder: string, more: Partial<Policy> = {}): Policy {
+  return { file: join(folder, 'policy.yaml'), repositories: [], paths: [folder], units: [], users: [], commands: [], ...more };
+}
+
+/** Steps run with real processes below `folder`; `more` replaces parts of their context. */
+export async function aHost(folder: string, target: Partial<Target> = {}, more: Partial<StepContext> = {}): Promise<TestHost> {
+  const stateFolder = join(folder, 'state');
+  await mkdir(join(stateFolder, 'runs'), { recursive: true });
+  const host = { folder, target: aTarget(folder, target), stateFolder, notes: [] as Note[], log: [] as string[], commands: [] as StepCommand[] };
+  let steps = 0;
+  const run: TestHost['run'] = (action, changes = {}) => {
+    const step = Step.fromPartial({ name: `s${++steps}`, timeoutMs: 60_000, repeatable: true });
+    return runStep({ ...step, action }, contextOf(host, { ...step, action }, { ...more, ...changes }));
+  };
+  return { ...host, run };
+}
+
+function contextOf(host: Omit<TestHost, 'run'>, step: Step, more: Partial<StepContext>): StepContext {
+  const signal = more.signal ?? new AbortController().signal;
+  let asked = 0;
+  return {
+    runId: 'r_1',
+    target: host.target,
+    commit: commitIn(step),
+    step,
+    attempt: 1,
+    policy: aPolicy(host.folder),
+    stateFolder: host.stateFolder,
+    signal,
+    command: (command) => {
+      host.commands.push(command);
+      return runCommand(host, command, `r_1-${step.name}-1-${++asked}`, signal);
+    },
+    note: async (code, message, facts = {}) => void host.notes.push({ code, message, facts }),
+    log: async (line) => void host.log.push(line),
+    now: () => new Date(),
+    sleep: (ms, until) => systemClock.sleep(ms, until),
+    systemd: null,
+    ...more,
+  };
+}
+
+function commitIn({ action }: Step): string {
+  return action !== undefined && 'commit' in action.value ? action.value.commit : '';
+}
+
+const exec = childProcessExec();
+
+async function runCommand(host: Omit<TestHost, 'run'>, command: StepCommand, id: string, signal: AbortSignal): Promise<CommandEnd> {
+  const folder = join(host.stateFolder, 'runs');
+  const spec = {
+    id,
+    argv: command.argv,
+    cwd: command.cwd ?? host.stateFolder,
+    user: command.user ?? null,
+    environment: command.environment ?? {},
+    environmentFile: command.environmentFile ?? null,
+    outputFile: join(folder, `${id}.log`),
+    captureFile: command.capture === true ? join(folder, `${id}.out`) : null,
+    folder,
+    graceMs: 300,
+  };
+  if (signal.aborted) return { ended: 'stopped', reason: signal.reason as Reason };
+  await exec.start(spec);
+  const end = await exec.wait(spec, signal).catch(async () => {
+    await exec.stop(spec);
+    return null;
+  });
+  if (end === null) return { ended: 'stopped', reason: signal.reason as Reason };
+  if (end.ended === 'absent') return { ended: 'unknown', reason: reason('outcome_unknown', 'gone') };
+  if (end.ended !== 'exited') return end;
+  return { ...end, output: spec.captureFile === null ? '' : await readFile(spec.captureFile, 'utf8') };
+}
+
+/** systemd as far as steps see it, with units in memory. */
+export function aSystemd(units: Record<string, Record<string, string>>, more: Partial<Systemd> = {}): Systemd & { readonly asked: string[] } {
+  const asked: string[] = [];
+  const done = async (act: string, unit: string): Promise<CommandEnd> => {
+    asked.push(`${act} ${unit}`);
+    return { ended: 'exited', exitCode: 0, output: '' };
+  };
+  return {
+    asked,
+    show: async (unit, properties) =>
+      Object.fromEntries(properties.map((property) => [property, units[unit]?.[property] ?? (property === 'LoadState' ? 'not-found' : '')])),
+    restart: (unit) => done('restart', unit),
+    stop: (unit) => done('stop', unit),
+    journalTail: async (unit) => `line of ${unit}\nlast words of ${unit}\n`,
+    ...more,
+  };
+}
