@@ -1,0 +1,122 @@
+import type { LiveFraise } from '../../proto/gen/fraisier/v1/agent.js';
+import type { AgentRow, EnrolledAgent, NewLease } from '../deployments/ledger.js';
+import { clock, clockPlus, select, toJson } from './row.js';
+import type { Db } from './row.js';
+
+interface Row {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly certificate_serial: string;
+  readonly certificate_expires_at: Date;
+  readonly enrolled_at: Date;
+  readonly revoked_at: Date | null;
+  readonly holder: string | null;
+  readonly epoch: number;
+  readonly lease_expires_at: Date | null;
+  readonly last_seen_at: Date | null;
+  readonly agent_version: string;
+  readonly boot_id: string;
+  readonly instance_id: string;
+  readonly live: readonly LiveFraise[];
+}
+
+const WITH_HOLDER = `select *, case when lease_expires_at > clock_timestamp() then controller_id end as holder
+  from tb_agent`;
+
+export async function agents(db: Db): Promise<readonly AgentRow[]> {
+  return (await select<Row>(db, `${WITH_HOLDER} order by name collate "C"`)).map(fromRow);
+}
+
+export async function agent(db: Db, name: string): Promise<AgentRow | null> {
+  const [row] = await select<Row>(db, `${WITH_HOLDER} where name = ?`, [name]);
+  return row === undefined ? null : fromRow(row);
+}
+
+export async function enrolAgent(db: Db, enrolled: EnrolledAgent): Promise<AgentRow> {
+  const { name, labels, certificateSerial, certificateExpiresAt } = enrolled;
+  await db('tb_agent')
+    .insert({
+      name,
+      labels: toJson(labels),
+      certificate_serial: certificateSerial,
+      certificate_expires_at: certificateExpiresAt,
+      enrolled_at: clock(db),
+      revoked_at: null,
+    })
+    .onConflict('name')
+    .merge();
+  return (await agent(db, name)) as AgentRow;
+}
+
+/** False when there is no such agent or it was revoked before. */
+export async function revokeAgent(db: Db, name: string): Promise<boolean> {
+  const revoked = await db('tb_agent')
+    .where({ name })
+    .whereNull('revoked_at')
+    .update({ revoked_at: clock(db), controller_id: null, lease_expires_at: clock(db) });
+  return revoked === 1;
+}
+
+export async function setCertificate(db: Db, name: string, serial: string, expiresAt: Date): Promise<void> {
+  await db('tb_agent').where({ name }).update({ certificate_serial: serial, certificate_expires_at: expiresAt });
+}
+
+export async function takeLease(db: Db, name: string, lease: NewLease): Promise<number | null> {
+  const [row] = await db('tb_agent')
+    .where({ name })
+    .whereNull('revoked_at')
+    .update({
+      controller_id: lease.controllerId,
+      epoch: db.raw('epoch + 1'),
+      lease_expires_at: clockPlus(db, lease.leaseMs),
+      last_seen_at: clock(db),
+      agent_version: lease.agentVersion,
+      boot_id: lease.bootId,
+      instance_id: lease.instanceId,
+      live: toJson(lease.live),
+    })
+    .returning<{ epoch: number }[]>('epoch');
+  return row?.epoch ?? null;
+}
+
+/** An ended lease is not renewed: its stream is gone. An expired one is, as long as nobody took it over. */
+export async function renewLease(db: Db, name: string, epoch: number, leaseMs: number): Promise<boolean> {
+  const renewed = await db('tb_agent')
+    .where({ name, epoch })
+    .whereNull('revoked_at')
+    .whereNotNull('controller_id')
+    .update({ lease_expires_at: clockPlus(db, leaseMs), last_seen_at: clock(db) });
+  return renewed === 1;
+}
+
+export async function holdLease(db: Db, name: string, epoch: number): Promise<boolean> {
+  const rows = await db('tb_agent').where({ name, epoch }).whereNull('revoked_at').forShare().select('name');
+  return rows.length === 1;
+}
+
+export async function endLease(db: Db, name: string, epoch: number): Promise<void> {
+  await db('tb_agent').where({ name, epoch }).update({ controller_id: null, lease_expires_at: clock(db) });
+}
+
+export async function setLive(db: Db, name: string, live: readonly LiveFraise[]): Promise<void> {
+  await db('tb_agent').where({ name }).update({ live: toJson(live) });
+}
+
+function fromRow(row: Row): AgentRow {
+  return {
+    name: row.name,
+    labels: row.labels,
+    certificateSerial: row.certificate_serial,
+    certificateExpiresAt: row.certificate_expires_at,
+    enrolledAt: row.enrolled_at,
+    revokedAt: row.revoked_at,
+    controllerId: row.holder,
+    epoch: row.epoch,
+    leaseExpiresAt: row.lease_expires_at,
+    lastSeenAt: row.last_seen_at,
+    agentVersion: row.agent_version,
+    bootId: row.boot_id,
+    instanceId: row.instance_id,
+    live: row.live,
+  };
+}

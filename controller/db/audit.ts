@@ -1,0 +1,7 @@
+import type { AuditEntry } from '../deployments/ledger.js';
+import { toJson } from './row.js';
+import type { Db } from './row.js';
+
+export async function audit(db: Db, { actor, action, subject, facts }: AuditEntry): Promise<void> {
+  await db('tb_audit').insert({ actor, action, subject, facts: toJson(facts) });
+}

@@ -1,0 +1,107 @@
+import type { Knex } from 'knex';
+import type { Ledger } from '../deployments/ledger.js';
+import * as agents from './agent.js';
+import { audit } from './audit.js';
+import * as configurations from './config-revision.js';
+import { orDatabaseAway } from './connection-failure.js';
+import * as deployments from './deployment.js';
+import * as runs from './host-run.js';
+import * as joinTokens from './join-token.js';
+import { outbox } from './outbox.js';
+import * as questions from './question.js';
+import { select } from './row.js';
+import type { Db } from './row.js';
+import * as events from './run-event.js';
+import * as logs from './run-log.js';
+import { wake } from './wake.js';
+import * as webhooks from './webhook-event.js';
+
+/**
+ * The ledger over PostgreSQL. Transactions are `read committed`; one within another is the same one. Every function
+ * fails with `database_away` when the server cannot be asked, and also when it ended a wait or a deadlock (a lock is
+ * waited for 10 s at most): nothing was written then, and the same call may be made again. The one exception is a
+ * commit whose answer got lost: it may have happened, and every caller's work is safe to repeat (law 2).
+ */
+export function createLedger(db: Knex): Ledger {
+  return bound(db, async (work) => await orDatabaseAway(db.transaction(async (tx) => await work(within(tx)))));
+}
+
+function within(tx: Knex.Transaction): Ledger {
+  const ledger: Ledger = bound(tx, async (work) => await work(ledger));
+  return ledger;
+}
+
+function bound(db: Db, transaction: Ledger['transaction']): Ledger {
+  const bind =
+    <A extends unknown[], R>(act: (db: Db, ...rest: A) => Promise<R>) =>
+    async (...rest: A): Promise<R> =>
+      await orDatabaseAway(act(db, ...rest));
+  return {
+    transaction,
+    now: bind(now),
+    ...bindRecordKeeping(bind),
+    ...bindHosts(bind),
+    claimDelivery: bind(webhooks.claimDelivery),
+    insertDelivery: bind(webhooks.insertDelivery),
+    holdClaimed: bind(webhooks.holdClaimed),
+    releaseClaim: bind(webhooks.releaseClaim),
+    audit: bind(audit),
+    outbox: bind(outbox),
+    wake: bind(wake),
+  };
+}
+
+type Bind = <A extends unknown[], R>(act: (db: Db, ...rest: A) => Promise<R>) => (...rest: A) => Promise<R>;
+
+function bindRecordKeeping(bind: Bind) {
+  return {
+    currentConfiguration: bind(configurations.currentConfiguration),
+    configurationRevision: bind(configurations.configurationRevision),
+    insertConfiguration: bind(configurations.insertConfiguration),
+    holdFraise: bind(deployments.holdFraise),
+    insertDeployment: bind(deployments.insertDeployment),
+    deployment: bind(deployments.deployment),
+    deploymentByRequest: bind(deployments.deploymentByRequest),
+    holdDeployment: bind(deployments.holdDeployment),
+    moveDeployment: bind(deployments.moveDeployment),
+    unfinishedDeployments: bind(deployments.unfinishedDeployments),
+    lastSucceeded: bind(deployments.lastSucceeded),
+    insertRun: bind(runs.insertRun),
+    run: bind(runs.run),
+    holdRun: bind(runs.holdRun),
+    runsOf: bind(runs.runsOf),
+    openRunsOnHost: bind(runs.openRunsOnHost),
+    moveRun: bind(runs.moveRun),
+    appendEvent: bind(events.appendEvent),
+    eventsOf: bind(events.eventsOf),
+    appendLog: bind(logs.appendLog),
+    logPositions: bind(logs.logPositions),
+  };
+}
+
+function bindHosts(bind: Bind) {
+  return {
+    agents: bind(agents.agents),
+    agent: bind(agents.agent),
+    enrolAgent: bind(agents.enrolAgent),
+    revokeAgent: bind(agents.revokeAgent),
+    setCertificate: bind(agents.setCertificate),
+    takeLease: bind(agents.takeLease),
+    renewLease: bind(agents.renewLease),
+    holdLease: bind(agents.holdLease),
+    endLease: bind(agents.endLease),
+    setLive: bind(agents.setLive),
+    insertJoinToken: bind(joinTokens.insertJoinToken),
+    holdJoinToken: bind(joinTokens.holdJoinToken),
+    useJoinToken: bind(joinTokens.useJoinToken),
+    insertQuestion: bind(questions.insertQuestion),
+    openQuestions: bind(questions.openQuestions),
+    question: bind(questions.question),
+    answerQuestion: bind(questions.answerQuestion),
+  };
+}
+
+async function now(db: Db): Promise<Date> {
+  const [row] = await select<{ now: Date }>(db, 'select clock_timestamp() as now');
+  return (row as { now: Date }).now;
+}
