@@ -1,0 +1,110 @@
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { FraisierError } from '../proto/error-codes.js';
+
+/** What was said on the command line; what is left out comes from the environment, then from the defaults. */
+export interface ControllerOptions {
+  readonly config?: string | undefined;
+  readonly http?: string | undefined;
+  readonly grpc?: string | undefined;
+  readonly agents?: string | undefined;
+  /** Names and addresses under which agents and people reach this controller. */
+  readonly advertise?: readonly string[] | undefined;
+  readonly socket?: string | undefined;
+  readonly state?: string | undefined;
+  readonly keyFile?: string | undefined;
+  readonly firstTokenFile?: string | undefined;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface ControllerConfig {
+  /** Applied at start; null: the one in the database stays. */
+  readonly config: string | null;
+  readonly http: string;
+  readonly grpc: string;
+  readonly agents: string;
+  /** Empty: found out from the addresses of this machine. */
+  readonly advertise: readonly string[];
+  readonly socket: string;
+  readonly state: string;
+  readonly keyFile: string;
+  /** Where the first admin token goes; null: to standard error. */
+  readonly firstTokenFile: string | null;
+  /** Null: the embedded PostgreSQL below the state folder. */
+  readonly databaseUrl: string | null;
+  readonly leaseMs: number;
+  readonly logLevel: string;
+}
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/**
+ * Flags win over `FRAISIER_…`, these over the defaults: `/var/lib/fraisier/controller` and `/run/fraisier` for root,
+ * else below `${XDG_STATE_HOME:-~/.local/state}/fraisier`. Throws FraisierError `usage`.
+ */
+export function readConfig(
+  options: ControllerOptions,
+  environment: Environment,
+  uid: number,
+): ControllerConfig {
+  const said = (option: string | undefined, name: string): string | undefined =>
+    option ?? (environment[name] || undefined);
+  const folder = join(
+    environment['XDG_STATE_HOME'] || join(environment['HOME'] || homedir(), '.local', 'state'),
+    'fraisier',
+  );
+  const isRoot = uid === 0;
+  const state = absolute(
+    said(options.state, 'FRAISIER_STATE') ??
+      (isRoot ? '/var/lib/fraisier/controller' : join(folder, 'controller')),
+  );
+  const socket =
+    said(options.socket, 'FRAISIER_SOCKET') ??
+    (isRoot ? '/run/fraisier/control.sock' : join(folder, 'control.sock'));
+  const firstTokenFile = said(options.firstTokenFile, 'FRAISIER_FIRST_TOKEN_FILE');
+  return {
+    config: said(options.config, 'FRAISIER_CONFIG') ?? null,
+    http: said(options.http, 'FRAISIER_HTTP') ?? '0.0.0.0:8080',
+    grpc: said(options.grpc, 'FRAISIER_GRPC') ?? '0.0.0.0:9090',
+    agents: said(options.agents, 'FRAISIER_AGENTS') ?? '0.0.0.0:9091',
+    advertise: names(options.advertise ?? [environment['FRAISIER_ADVERTISE'] ?? '']),
+    socket: absolute(socket),
+    state,
+    keyFile: absolute(said(options.keyFile, 'FRAISIER_KEY_FILE') ?? join(state, 'key')),
+    firstTokenFile: firstTokenFile === undefined ? null : absolute(firstTokenFile),
+    databaseUrl: environment['DATABASE_URL'] || null,
+    leaseMs: leaseMs(environment['FRAISIER_LEASE_MS']),
+    logLevel: logLevel(environment['FRAISIER_LOG_LEVEL']),
+  };
+}
+
+function absolute(path: string): string {
+  return isAbsolute(path) ? path : resolve(path);
+}
+
+function names(given: readonly string[]): readonly string[] {
+  const all = given.flatMap((text) => text.split(',')).map((name) => name.trim());
+  const wrong = all.find((name) => !/^[A-Za-z0-9.:_-]*$/.test(name));
+  if (wrong === undefined) return [...new Set(all.filter((name) => name !== ''))];
+  throw new FraisierError(
+    'usage',
+    `--advertise "${wrong}" is no name: wanted are host names or IP addresses without port`,
+  );
+}
+
+function leaseMs(text: string | undefined): number {
+  if (text === undefined || text === '') return 30_000;
+  const ms = Number(text);
+  if (Number.isInteger(ms) && ms >= 100 && ms <= 3_600_000) return ms;
+  throw new FraisierError(
+    'usage',
+    `FRAISIER_LEASE_MS is "${text}": wanted is a number of milliseconds from 100 to 3600000`,
+  );
+}
+
+function logLevel(text: string | undefined): string {
+  if (text === undefined || text === '') return 'info';
+  if (LEVELS.includes(text)) return text;
+  throw new FraisierError('usage', `FRAISIER_LOG_LEVEL is "${text}": known are ${LEVELS.join(', ')}`);
+}

@@ -1,0 +1,99 @@
+import { FraisierError } from '../../proto/error-codes.js';
+import { Question } from '../../proto/gen/fraisier/v1/agent.js';
+import { dispatchRuns } from '../deployments/dispatch-runs.js';
+import { checkAdmitted, type AgentStream } from './admit-agent.js';
+import type { GatewayEdges } from './gateway-edges.js';
+import type { Outbox } from './outbox.js';
+import { sleepUntilAborted } from './sleep.js';
+import { openWakeSignal } from './wake-signal.js';
+
+/**
+ * Sends assignments, cancellations and questions as they come up: at once, at every wake-up for this host, and now
+ * and then. When `draining` aborts it says so, leaves the agent a moment to end its side, and throws `shutting_down`.
+ */
+export async function sendWork(
+  deps: GatewayEdges,
+  stream: AgentStream,
+  outbox: Outbox,
+  draining: AbortSignal,
+  signal: AbortSignal,
+): Promise<void> {
+  const wakeUps = openWakeSignal(
+    deps.edges,
+    (topic) => topic.about === 'host' && topic.name === stream.agent,
+  );
+  const told: Told = { assignments: new Set(), cancels: new Set(), questions: new Set() };
+  const stop = eitherAborts(draining, signal);
+  try {
+    while (!stop.signal.aborted) {
+      await checkAdmitted(deps, stream);
+      await sendRuns(deps, stream, outbox, told);
+      await sendQuestions(deps, stream, outbox, told);
+      await wakeUps.wait(deps.patience.dispatchMs, stop.signal);
+    }
+    if (!signal.aborted) await drain(deps, outbox, signal);
+  } finally {
+    stop.release();
+    wakeUps.close();
+  }
+}
+
+/** What this stream was told already, of what is still open. */
+interface Told {
+  assignments: ReadonlySet<string>;
+  cancels: ReadonlySet<string>;
+  questions: ReadonlySet<string>;
+}
+
+async function sendRuns(
+  { edges }: GatewayEdges,
+  stream: AgentStream,
+  outbox: Outbox,
+  told: Told,
+): Promise<void> {
+  const { assignments, cancels } = await dispatchRuns(edges, stream.agent, stream.epoch);
+  for (const value of assignments) {
+    if (!told.assignments.has(value.runId)) await outbox({ message: { $case: 'assignment', value } });
+  }
+  for (const value of cancels) {
+    if (!told.cancels.has(value.runId)) await outbox({ message: { $case: 'cancel', value } });
+  }
+  told.assignments = new Set(assignments.map((assignment) => assignment.runId));
+  told.cancels = new Set(cancels.map((cancel) => cancel.runId));
+}
+
+async function sendQuestions(
+  { edges }: GatewayEdges,
+  { agent }: AgentStream,
+  outbox: Outbox,
+  told: Told,
+): Promise<void> {
+  const open = await edges.ledger.openQuestions(agent);
+  for (const { id, question } of open) {
+    if (told.questions.has(id)) continue;
+    await outbox({ message: { $case: 'question', value: { ...Question.decode(question), questionId: id } } });
+  }
+  told.questions = new Set(open.map(({ id }) => id));
+}
+
+async function drain({ edges, patience }: GatewayEdges, outbox: Outbox, signal: AbortSignal): Promise<void> {
+  await outbox({ message: { $case: 'drain', value: {} } });
+  await sleepUntilAborted(edges, patience.drainMs, signal);
+  if (!signal.aborted)
+    throw new FraisierError('shutting_down', 'this controller shuts down: come back in a moment');
+}
+
+/** `AbortSignal.any` keeps a reference in the long-lived one; this lets go. */
+function eitherAborts(
+  one: AbortSignal,
+  other: AbortSignal,
+): { readonly signal: AbortSignal; release(): void } {
+  const either = new AbortController();
+  const abort = (): void => either.abort();
+  for (const signal of [one, other]) {
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+  }
+  const release = (): void => [one, other].forEach((signal) => signal.removeEventListener('abort', abort));
+  return { signal: either.signal, release };
+}

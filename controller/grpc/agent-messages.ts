@@ -1,0 +1,94 @@
+import { FraisierError } from '../../proto/error-codes.js';
+import { Answer, type RenewRequest } from '../../proto/gen/fraisier/v1/agent.js';
+import { recordProgress, type ProgressMessage } from '../deployments/record-progress.js';
+import { readSigningRequest } from '../pki/certificate-authority.js';
+import type { AgentStream } from './admit-agent.js';
+import type { AgentInbox, AgentMessage } from './agent-inbox.js';
+import type { GatewayEdges } from './gateway-edges.js';
+import type { Outbox } from './outbox.js';
+
+/**
+ * Works off what the agent says, strictly in order, all that waits at once: one use case, one commit, then its
+ * acknowledgements. Ends when the agent has ended its side.
+ */
+export async function handleMessages(
+  deps: GatewayEdges,
+  stream: AgentStream,
+  inbox: AgentInbox,
+  outbox: Outbox,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let batch = await inbox.take(signal); batch !== null; batch = await inbox.take(signal)) {
+    const progress = batch.filter(isProgress);
+    if (progress.length > 0) await takeProgress(deps, stream, progress, outbox);
+    for (const message of batch) await handleOther(deps, stream, message, outbox);
+  }
+}
+
+function isProgress(message: AgentMessage): message is AgentMessage & ProgressMessage {
+  return message.$case === 'event' || message.$case === 'log';
+}
+
+async function takeProgress(
+  { edges }: GatewayEdges,
+  stream: AgentStream,
+  progress: readonly ProgressMessage[],
+  outbox: Outbox,
+): Promise<void> {
+  const { acks, logAcks } = await recordProgress(edges, stream, progress);
+  for (const value of acks) await outbox({ message: { $case: 'ack', value } });
+  for (const value of logAcks) await outbox({ message: { $case: 'logAck', value } });
+}
+
+async function handleOther(
+  deps: GatewayEdges,
+  stream: AgentStream,
+  message: AgentMessage,
+  outbox: Outbox,
+): Promise<void> {
+  switch (message.$case) {
+    case 'event':
+    case 'log':
+    case 'ping':
+      return;
+    case 'answer':
+      return takeAnswer(deps, stream, message.value);
+    case 'renew':
+      return renew(deps, stream, message.value, outbox);
+    case 'hello':
+      throw new FraisierError('protocol_violation', 'a second hello came on the same stream');
+  }
+}
+
+async function takeAnswer({ edges }: GatewayEdges, { agent }: AgentStream, answer: Answer): Promise<void> {
+  await edges.ledger.transaction(async (tx) => {
+    const isFirst = await tx.answerQuestion(answer.questionId, agent, Answer.encode(answer).finish());
+    if (isFirst) await tx.wake({ about: 'question', id: answer.questionId });
+  });
+}
+
+async function renew(
+  { edges, authority }: GatewayEdges,
+  { agent }: AgentStream,
+  { csrPem }: RenewRequest,
+  outbox: Outbox,
+): Promise<void> {
+  const request = await readSigningRequest(csrPem);
+  const { certificatePem, serial, expiresAt } = await authority.issueAgent(
+    agent,
+    request,
+    await edges.ledger.now(),
+  );
+  await edges.ledger.transaction(async (tx) => {
+    await tx.setCertificate(agent, serial, expiresAt);
+    await tx.audit({
+      actor: `agent:${agent}`,
+      action: 'certificate_renewed',
+      subject: agent,
+      facts: { serial },
+    });
+  });
+  await outbox({
+    message: { $case: 'renewed', value: { certificatePem, authorityPem: authority.certificatePem } },
+  });
+}

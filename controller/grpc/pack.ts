@@ -1,0 +1,130 @@
+import type {
+  Agent,
+  Deployment,
+  DeploymentHost,
+  EnvironmentStatus,
+  Percentiles,
+  Stats,
+  Webhook,
+} from '../../proto/gen/fraisier/v1/control.js';
+import type { EnvironmentLook } from '../deployments/environment-status.js';
+import type { AgentRow, DeliveryRow, DeploymentRow } from '../deployments/ledger.js';
+import type { PercentileRow, StatsRow } from '../deployments/records.js';
+import type { DeploymentSummary, HostSummary } from '../deployments/summary.js';
+
+/** As in lists: without hosts. */
+export function packDeployment(row: DeploymentRow): Deployment {
+  const ended = row.startedAt !== null && row.finishedAt !== null;
+  return {
+    id: row.id,
+    fraise: row.fraise,
+    environment: row.environment,
+    kind: row.kind,
+    status: row.status,
+    commit: row.commit,
+    ref: row.ref,
+    oldVersion: row.oldVersion ?? '',
+    newVersion: row.newVersion ?? '',
+    reason: row.reason ?? undefined,
+    trigger: row.trigger,
+    requestedBy: row.requestedBy,
+    webhookId: row.webhookId ?? '',
+    createdAt: row.createdAt,
+    startedAt: row.startedAt ?? undefined,
+    finishedAt: row.finishedAt ?? undefined,
+    durationMs: ended ? row.finishedAt.getTime() - row.startedAt.getTime() : undefined,
+    hosts: [],
+    configRevision: row.configRevision,
+    warnings: row.plan?.warnings ?? [],
+  };
+}
+
+/** Whole, with its hosts and their steps. */
+export function packSummary({ deployment, hosts }: DeploymentSummary): Deployment {
+  return { ...packDeployment(deployment), hosts: hosts.map(packHost) };
+}
+
+export function packEnvironment({ unfinished, last, ...look }: EnvironmentLook): EnvironmentStatus {
+  return {
+    ...look,
+    unfinished: unfinished.map(packDeployment),
+    last: last === null ? undefined : packDeployment(last),
+  };
+}
+
+export function packDelivery(row: DeliveryRow): Webhook {
+  return {
+    id: row.id,
+    provider: row.provider,
+    deliveryId: row.deliveryId,
+    event: row.event,
+    repository: row.repository,
+    branch: row.branch,
+    tag: row.tag,
+    commit: row.commit,
+    sender: row.sender,
+    verdict: row.verdict,
+    reason: row.reason ?? undefined,
+    deployments: row.deployments,
+    receivedAt: row.receivedAt,
+    originalId: row.originalId ?? '',
+  };
+}
+
+/** `now` is the ledger's. */
+export function packAgent(row: AgentRow, now: Date): Agent {
+  const status = agentStatus(row, now);
+  return {
+    name: row.name,
+    labels: { ...row.labels },
+    status,
+    lastSeenAt: row.lastSeenAt ?? undefined,
+    agentVersion: row.agentVersion,
+    controller: status === 'connected' ? (row.controllerId ?? '') : '',
+    certificateExpiresAt: row.certificateExpiresAt,
+    enrolledAt: row.enrolledAt,
+  };
+}
+
+export function packStats(row: StatsRow): Stats {
+  const ran = row.succeeded + row.failed + row.rolledBack;
+  return {
+    total: row.total,
+    succeeded: row.succeeded,
+    failed: row.failed,
+    rolledBack: row.rolledBack,
+    cancelled: row.cancelled,
+    superseded: row.superseded,
+    successRate: ran === 0 ? undefined : row.succeeded / ran,
+    durationMs: packPercentiles(row.durationMs),
+    leadTimeMs: packPercentiles(row.leadTimeMs),
+    timeToRestoreMs: packPercentiles(row.timeToRestoreMs),
+  };
+}
+
+function packHost(host: HostSummary): DeploymentHost {
+  return {
+    host: host.host,
+    phase: host.phase ?? '',
+    status: host.status ?? '',
+    oldVersion: host.oldVersion ?? '',
+    newVersion: host.newVersion ?? '',
+    reason: host.reason ?? undefined,
+    steps: host.steps.map((step) => ({
+      ...step,
+      durationMs: step.durationMs ?? undefined,
+      reason: step.reason ?? undefined,
+    })),
+    lateReports: host.lateReports,
+  };
+}
+
+function agentStatus(row: AgentRow, now: Date): 'connected' | 'away' | 'never_seen' | 'revoked' {
+  if (row.revokedAt !== null) return 'revoked';
+  if (row.lastSeenAt === null) return 'never_seen';
+  return row.leaseExpiresAt !== null && row.leaseExpiresAt > now ? 'connected' : 'away';
+}
+
+function packPercentiles({ p50, p95 }: PercentileRow): Percentiles {
+  return { p50: p50 ?? undefined, p95: p95 ?? undefined };
+}

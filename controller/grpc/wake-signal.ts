@@ -1,0 +1,29 @@
+import type { Edges } from '../deployments/edges.js';
+import type { WakeTopic } from '../deployments/ledger.js';
+import { sleepUntilAborted } from './sleep.js';
+
+/** Subscribed wake-ups: subscribe, read, wait, read again. */
+export interface WakeSignal {
+  /** Resolves after a wanted wake-up that came since the last `wait`, after `atMostMs`, or when `signal` aborts. */
+  wait(atMostMs: number, signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+/** Starts to listen at once, so that nothing is missed between the first read and the first wait. */
+export function openWakeSignal(
+  edges: Pick<Edges, 'waking' | 'after'>,
+  isWanted: (topic: WakeTopic) => boolean,
+): WakeSignal {
+  let rang = false;
+  let ring = (): void => undefined;
+  const close = edges.waking.subscribe((topic) => {
+    if (!isWanted(topic)) return;
+    rang = true;
+    ring();
+  });
+  const wait = async (atMostMs: number, signal: AbortSignal): Promise<void> => {
+    if (!rang) await sleepUntilAborted(edges, atMostMs, signal, (wake) => (ring = wake));
+    rang = false;
+  };
+  return { wait, close };
+}

@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { FraisierError } from '../proto/error-codes.js';
+import { packageRoot } from '../proto/package-root.js';
+import { thisMachine } from './addresses.js';
+import { Closers } from './closers.js';
+import type { ControllerConfig, Environment } from './config.js';
+import { applyConfiguration } from './deployments/apply-configuration.js';
+import { startDriver } from './deployments/driver.js';
+import { afterRealTime, type Edges } from './deployments/edges.js';
+import { ensureFirstToken } from './first-token.js';
+import { controllerId, newId } from './ids.js';
+import type { Logger } from './logger.js';
+import { openStorage } from './open-storage.js';
+import { openAuthority } from './pki/certificate-authority.js';
+import { startPorts, type Core, type Ports } from './ports.js';
+import { writeStateFile } from './state-file.js';
+
+export interface Surroundings {
+  readonly environment: Environment;
+  readonly logger: Logger;
+  /** Writes to a person's standard error. */
+  readonly say: (text: string) => void;
+}
+
+/** Starts every part; when one cannot start, those that did are closed and its error is thrown. */
+export async function startController(
+  config: ControllerConfig,
+  surroundings: Surroundings,
+): Promise<Closers> {
+  const { logger, say } = surroundings;
+  const closers = new Closers(logger);
+  try {
+    const core = await openCore(config, surroundings, closers);
+    await applyGivenConfiguration(core);
+    const ports = await startPorts(core, closers);
+    await ensureFirstToken(
+      { ...core.storage, ...core.authority, randomBytes, say },
+      ports.login,
+      config.firstTokenFile,
+    );
+    const driver = startDriver(core.edges, {
+      onError: (error, deployment) => logger.error({ err: error, deployment }, 'deployment not advanced'),
+    });
+    closers.push('driver', () => driver.stop());
+    await announce(core, ports, closers);
+    return closers;
+  } catch (error) {
+    await closers.closeAll();
+    throw error;
+  }
+}
+
+async function openCore(
+  config: ControllerConfig,
+  { environment, logger }: Surroundings,
+  closers: Closers,
+): Promise<Core> {
+  await makeStateFolder(config.state);
+  const storage = await openStorage(config, logger, closers);
+  const { ledger, waking } = storage;
+  return {
+    config,
+    logger,
+    storage,
+    edges: {
+      ledger,
+      waking,
+      newId,
+      environment,
+      after: afterRealTime,
+      leaseMs: config.leaseMs,
+    } satisfies Edges,
+    authority: await openAuthority(storage.authority, config.keyFile, await ledger.now()),
+    controllerId: await controllerId(config.state),
+    version: await ownVersion(),
+    machine: thisMachine(),
+  };
+}
+
+async function makeStateFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    throw new FraisierError(
+      'invalid_configuration',
+      `the state folder ${folder} cannot be made: ${error.message}`,
+      {
+        hint: 'choose another one with --state',
+        cause: error,
+      },
+    );
+  });
+}
+
+async function applyGivenConfiguration({ config: { config: file }, edges, logger }: Core): Promise<void> {
+  if (file === null) return;
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new FraisierError('usage', `the configuration ${file} cannot be read: ${error.message}`, {
+      cause: error,
+    });
+  });
+  const wanted = { text, fileName: basename(file), dryRun: false };
+  const { revision, changed, warnings } = await applyConfiguration(edges, wanted, {
+    name: 'controller',
+    role: 'admin',
+  });
+  logger.info({ file, revision, changed, warnings }, 'configuration applied');
+}
+
+async function announce({ config, logger, version }: Core, ports: Ports, closers: Closers): Promise<void> {
+  const { http, grpc, agents, socket } = ports;
+  const file = join(config.state, 'controller.json');
+  closers.push('state file', () => rm(file, { force: true }));
+  await writeStateFile(file, { pid: process.pid, http, grpc, agents, socket });
+  logger.info({ version, http, grpc, agents, socket }, 'controller ready');
+}
+
+async function ownVersion(): Promise<string> {
+  const text = await readFile(join(packageRoot(), 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
