@@ -1,0 +1,63 @@
+import { Flags } from '@oclif/core';
+
+const BELOW_HOME = '${XDG_STATE_HOME:-~/.local/state}/fraisier/agent';
+
+const list = (description: string, helpValue: string) =>
+  Flags.string({ description, helpValue, multiple: true, multipleNonGreedy: true, helpGroup: 'POLICY' });
+
+/** The policy file of this host. */
+export const POLICY_FLAG = {
+  policy: Flags.string({
+    description: `what this host allows; default: /etc/fraisier/policy.yaml for root, else policy.yaml in the state folder`,
+    env: 'FRAISIER_POLICY',
+    helpValue: 'FILE',
+  }),
+};
+
+/** What `agent` and `agent install` have in common. */
+export const AGENT_FLAGS = {
+  controller: Flags.string({
+    description: 'HOST[:PORT] of a controller (port 9090); needed to join, several are tried in turn',
+    env: 'FRAISIER_CONTROLLER',
+    helpValue: 'ADDRESS',
+    multiple: true,
+    multipleNonGreedy: true,
+    delimiter: ',',
+  }),
+  'join-token-file': Flags.string({
+    description: 'a file with a join token, - for standard input; default: the token in FRAISIER_JOIN_TOKEN',
+    helpValue: 'FILE',
+  }),
+  state: Flags.string({
+    description: `the state folder; default: /var/lib/fraisier/agent for root, else ${BELOW_HOME}`,
+    env: 'FRAISIER_STATE',
+    helpValue: 'DIR',
+  }),
+  ...POLICY_FLAG,
+};
+
+/** What a controller may do here, as `agent allow` and `agent install` take it; each may be repeated. */
+export const ALLOW_FLAGS = {
+  repository: list('code may come from here', 'URL'),
+  path: list('code may go below this folder', 'PATH'),
+  unit: list('this systemd unit may be restarted', 'UNIT'),
+  user: list('commands may run as this user', 'USER'),
+  command: list('this command may run; * matches the rest of a word, a last ** any more words', 'COMMAND'),
+};
+
+/** The flags as the agent's functions take them. */
+export function allowedBy(flags: {
+  readonly repository?: readonly string[] | undefined;
+  readonly path?: readonly string[] | undefined;
+  readonly unit?: readonly string[] | undefined;
+  readonly user?: readonly string[] | undefined;
+  readonly command?: readonly string[] | undefined;
+}) {
+  return {
+    repositories: flags.repository ?? [],
+    paths: flags.path ?? [],
+    units: flags.unit ?? [],
+    users: flags.user ?? [],
+    commands: flags.command ?? [],
+  };
+}

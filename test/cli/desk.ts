@@ -1,0 +1,56 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FRAISIER, plainEnvironment } from '../support/fraisier-program.js';
+import { runCommand, type CommandOptions, type CommandOutput } from '../support/run-command.js';
+import { FakeController } from './fake-controller.js';
+
+/** A fake controller, a home folder of its own, and the real program. */
+export interface Desk {
+  readonly controller: FakeController;
+  readonly folder: string;
+  readonly socket: string;
+  /** Runs `fraisier …` against the controller's socket, unless an address or a context says otherwise. */
+  fraisier(args: readonly string[], options?: CommandOptions): Promise<CommandOutput>;
+  /** A file with this text below the desk's folder. */
+  file(name: string, text: string): Promise<string>;
+  clear(): Promise<void>;
+}
+
+export async function aDesk(): Promise<Desk> {
+  const folder = await mkdtemp(join(tmpdir(), 'fraisier-cli-'));
+  const socket = join(folder, 'control.sock');
+  const controller = await FakeController.start(socket);
+  const home = {
+    HOME: folder,
+    XDG_CONFIG_HOME: join(folder, 'config'),
+    XDG_STATE_HOME: join(folder, 'state'),
+    FRAISIER_RECONNECT_FOR: '5',
+  };
+  return {
+    controller,
+    folder,
+    socket,
+    fraisier: (args, { environment = {}, ...options } = {}) =>
+      runCommand([process.execPath, FRAISIER, ...args], {
+        cwd: folder,
+        timeoutMs: 15_000,
+        ...options,
+        environment: {
+          ...plainEnvironment(),
+          ...home,
+          FRAISIER_CONTROLLER: `unix:${socket}`,
+          ...environment,
+        },
+      }),
+    file: async (name, text) => {
+      const path = join(folder, name);
+      await writeFile(path, text);
+      return path;
+    },
+    clear: async () => {
+      controller.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
