@@ -35,7 +35,7 @@ async function start(tx: Ledger, deployment: DeploymentRow): Promise<boolean> {
   const decision = considerStart(deployment, {
     configuration,
     environment: findEnvironment(configuration, deployment.fraise, deployment.environment),
-    unfinished: await tx.unfinishedDeployments(deployment),
+    unfinished: await tx.unfinishedDeployments(pairOf(deployment)),
     agents: await tx.agents(),
     now: await tx.now(),
   });
@@ -134,11 +134,15 @@ async function end(
   await tx.outbox({ topic: 'deployment_ended', payload: { deployment: deployment.id, status: to } });
   await tx.audit({ actor: 'controller', action: 'deployment_ended', subject: deployment.id, facts: { status: to } });
   await tx.wake({ about: 'deployment', id: deployment.id });
-  const waiting = await tx.unfinishedDeployments(deployment);
+  const waiting = await tx.unfinishedDeployments(pairOf(deployment));
   for (const next of waiting) if (next.id !== deployment.id) await tx.wake({ about: 'deployment', id: next.id });
 }
 
 function oldVersionOf(runs: readonly RunRow[]): string | null {
   const measured = runs.find((run) => run.previousRelease !== null && run.previousRelease !== '');
   return measured?.previousRelease ?? null;
+}
+
+function pairOf({ fraise, environment }: DeploymentRow): { fraise: string; environment: string } {
+  return { fraise, environment };
 }

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# What `npm test` runs: build, lint, format, generated code, then every test that needs no root, with coverage gates.
+# With DATABASE_URL set, the tests use that PostgreSQL server instead of the embedded one.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+stage() {
+  local name=$1 started=$SECONDS
+  shift
+  if "$@"; then
+    printf '%-14s ok   %3d s\n' "$name" $((SECONDS - started))
+  else
+    printf '%-14s FAILED\n' "$name" >&2
+    exit 1
+  fi
+}
+
+tests() {
+  node_modules/.bin/c8 node_modules/.bin/mocha --require dist/test/support/root-hooks.js --reporter dot \
+    --forbid-only --forbid-pending --fail-zero --ignore 'dist/test/{fleet,bench}/**' 'dist/test/**/*.test.js'
+}
+
+stage build bash scripts/build.sh
+stage lint bash scripts/lint.sh
+stage format node_modules/.bin/prettier --check --log-level warn .
+stage generated bash scripts/generate-proto.sh --check
+rm -rf coverage
+stage tests tests
+stage coverage node dist/scripts/check-coverage.js coverage/coverage-summary.json

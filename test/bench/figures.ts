@@ -1,0 +1,30 @@
+/** One line of the table. `beside` is what was measured in the same run for comparison, `ratio` is value to beside. */
+export interface Figure {
+  readonly what: string;
+  readonly value: number;
+  readonly unit: 'ms' | '1/s' | 'MB';
+  readonly beside?: { readonly what: string; readonly value: number };
+  readonly ratio?: number;
+}
+
+/** A figure, with its ratio when there is something beside it. */
+export function figure(what: string, value: number, unit: Figure['unit'], beside?: Figure['beside']): Figure {
+  if (beside === undefined) return { what, value: rounded(value), unit };
+  return {
+    what,
+    value: rounded(value),
+    unit,
+    beside: { what: beside.what, value: rounded(beside.value) },
+    ratio: rounded(value / beside.value),
+  };
+}
+
+/** The p-th percentile (0 to 100) of values, by nearest rank. */
+export function percentile(values: readonly number[], p: number): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted[Math.max(0, Math.ceil((p / 100) * sorted.length) - 1)] ?? Number.NaN;
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(4));
+}

@@ -1,0 +1,178 @@
+import { mkdtemp, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { launchAgent, type AgentSpec } from './cluster-agent.js';
+import { FRAISIER, plainEnvironment } from './fraisier-program.js';
+import { freePorts } from './free-ports.js';
+import { killProcessesBelow } from './leftovers.js';
+import { Program } from './program.js';
+import { runCommand, type CommandOptions, type CommandOutput } from './run-command.js';
+import { scratchDatabase } from './scratch-database.js';
+import { until } from './until.js';
+
+export interface ClusterOptions {
+  /** Names, or names with labels; each becomes a real agent, enrolled with a join token. Default: `web-1`. */
+  readonly agents?: readonly (string | AgentSpec)[];
+  /** Added to the controller's environment: webhook secrets, lease times. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** `fraises.yaml`, applied once the agents are connected. */
+  readonly configuration?: string | ((cluster: Cluster) => string);
+  /**
+   * Give each agent its own folder under the one path `cluster.apps` (a bind mount in a mount namespace of its own), so
+   * that several agents on this machine can carry out one rollout. Needs Linux and root or user namespaces.
+   */
+  readonly separateHosts?: boolean;
+  /** Default: `DATABASE_URL` of this process (a database of its own is made there), else the embedded server. */
+  readonly databaseUrl?: string;
+  /** Prefix of the scratch folder's name; may hold spaces. */
+  readonly folderPrefix?: string;
+}
+
+/** Starts a cluster and waits until every agent is connected; leaves nothing behind when it throws. */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const cluster = await Cluster.make(options);
+  try {
+    await cluster.controller.start();
+    for (const agent of options.agents ?? ['web-1']) await cluster.addAgent(agent);
+    const configuration = options.configuration;
+    if (configuration !== undefined) {
+      await cluster.apply(typeof configuration === 'string' ? configuration : configuration(cluster));
+    }
+    return cluster;
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+}
+
+/** `startCluster`, `work`, `stop`, whatever happens. */
+export async function withCluster<T>(
+  options: ClusterOptions,
+  work: (cluster: Cluster) => Promise<T>,
+): Promise<T> {
+  const cluster = await startCluster(options);
+  try {
+    return await work(cluster);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** A real controller and real agents as child processes in a scratch folder, and the command line to speak to them. */
+export class Cluster {
+  /** Holds everything; removed by `stop`. */
+  readonly folder: string;
+  /** Where agents may deploy to: an `app_path` is a folder below it. */
+  readonly apps: string;
+  /** `http://127.0.0.1:PORT` of the webhooks. */
+  readonly http: string;
+  /** `HOST:PORT` of the command line's gRPC port. */
+  readonly grpc: string;
+  /** The unix socket, as `--controller` takes it. */
+  readonly socket: string;
+  readonly separateHosts: boolean;
+  readonly controller: Program;
+  readonly #agents = new Map<string, Program>();
+  readonly #dropDatabase: () => Promise<void>;
+
+  /** Prepares folder, ports and database; starts nothing. */
+  static async make(options: ClusterOptions): Promise<Cluster> {
+    const folder = await realpath(await mkdtemp(join(tmpdir(), options.folderPrefix ?? 'fraisier-')));
+    const server = options.databaseUrl ?? process.env['DATABASE_URL'] ?? '';
+    const database = server === '' ? undefined : await scratchDatabase(server);
+    await mkdir(join(folder, 'apps'));
+    return new Cluster(folder, await freePorts(3), options, database);
+  }
+
+  private constructor(
+    folder: string,
+    ports: readonly number[],
+    options: ClusterOptions,
+    database: Awaited<ReturnType<typeof scratchDatabase>> | undefined,
+  ) {
+    const [http, grpc, agents] = ports.map((port) => `127.0.0.1:${port}`) as [string, string, string];
+    this.folder = folder;
+    this.apps = join(folder, 'apps');
+    this.http = `http://${http}`;
+    this.grpc = grpc;
+    this.socket = `unix:${join(folder, 'fraisier.sock')}`;
+    this.separateHosts = options.separateHosts ?? false;
+    this.#dropDatabase = database?.drop ?? (() => Promise.resolve());
+    const addresses = ['--http', http, '--grpc', grpc, '--agents', agents, '--advertise', '127.0.0.1'];
+    const places = ['--socket', join(folder, 'fraisier.sock'), '--state', join(folder, 'controller')];
+    this.controller = new Program({
+      name: 'controller',
+      argv: [process.execPath, FRAISIER, 'controller', ...addresses, ...places],
+      environment: { ...plainEnvironment(), DATABASE_URL: database?.url, ...options.environment },
+      cwd: folder,
+      logFile: join(folder, 'controller.log'),
+      ready: async (signal) => {
+        await until('the controller to be healthy', () => isHealthy(this.http), {
+          timeoutMs: 60_000,
+          signal,
+        });
+      },
+    });
+  }
+
+  agent(name: string): Program {
+    const found = this.#agents.get(name);
+    if (found === undefined) throw new Error(`this cluster has no agent ${name}`);
+    return found;
+  }
+
+  /** The end of an agent's log; empty when there is no such agent. */
+  async agentLog(name: string): Promise<string> {
+    return (await this.#agents.get(name)?.logTail()) ?? '';
+  }
+
+  /** Adds and enrols one more agent, and waits until it is connected. */
+  async addAgent(agent: string | AgentSpec): Promise<Program> {
+    const spec = typeof agent === 'string' ? { name: agent } : agent;
+    const program = await launchAgent(this, spec);
+    this.#agents.set(spec.name, program);
+    await program.ready();
+    return program;
+  }
+
+  /** Runs `fraisier …args` as the local admin. */
+  cli(args: readonly string[], options: CommandOptions = {}): Promise<CommandOutput> {
+    const environment = { ...plainEnvironment(), FRAISIER_CONTROLLER: this.socket, ...options.environment };
+    return runCommand([process.execPath, FRAISIER, ...args], { ...options, environment });
+  }
+
+  /** As `cli` with `--json`, parsed; throws with the CLI's words unless it ends with 0. */
+  async json<T>(args: readonly string[], options: CommandOptions = {}): Promise<T> {
+    return JSON.parse(await this.must([...args, '--json'], options)) as T;
+  }
+
+  /** As `cli`; throws with the CLI's words unless it ends with 0. Returns standard output. */
+  async must(args: readonly string[], options: CommandOptions = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.cli(args, options);
+    if (code !== 0) throw new Error(`fraisier ${args.join(' ')} ended with ${code}:\n${stdout}${stderr}`);
+    return stdout;
+  }
+
+  /** Writes and applies a configuration; throws when it is refused. */
+  async apply(configuration: string): Promise<void> {
+    const file = join(this.folder, 'fraises.yaml');
+    await writeFile(file, configuration);
+    await this.must(['apply', file]);
+  }
+
+  /** Ends everything and removes the folder. Returns the argv of processes that had to be killed. May be called twice. */
+  async stop(): Promise<readonly string[]> {
+    await Promise.all([...this.#agents.values()].map((agent) => agent.stop()));
+    await this.controller.stop();
+    const killed = await killProcessesBelow(this.folder);
+    await this.#dropDatabase();
+    await rm(this.folder, { recursive: true, force: true });
+    return killed.map(({ argv }) => argv);
+  }
+}
+
+async function isHealthy(http: string): Promise<boolean> {
+  const answer = await fetch(`${http}/health`, { signal: AbortSignal.timeout(2_000) });
+  await answer.body?.cancel();
+  return answer.ok;
+}

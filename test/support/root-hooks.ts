@@ -1,0 +1,35 @@
+import type { RootHookObject } from 'mocha';
+import { until } from './until.js';
+
+/** What keeps a process alive and can be told apart: children, servers and file watchers. Sockets close in their own time. */
+const COUNTED = ['ProcessWrap', 'TCPServerWrap', 'PipeServerWrap', 'FSEvent'];
+
+let before: ReadonlyMap<string, number> = new Map();
+
+/** After every test: nothing it started may still be open. What a suite's own `before` opened does not count. */
+export const mochaHooks: RootHookObject = {
+  beforeEach() {
+    before = openNow();
+  },
+  async afterEach() {
+    const left = () => [...openNow()].filter(([kind, count]) => count > (before.get(kind) ?? 0));
+    await until('what the test opened to be closed', () => left().length === 0, {
+      timeoutMs: 2_000,
+      everyMs: 10,
+    }).catch(() => {
+      throw new Error(
+        `the test left open: ${left()
+          .map(([kind, count]) => `${kind} (${count})`)
+          .join(', ')}`,
+      );
+    });
+  },
+};
+
+function openNow(): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const kind of process.getActiveResourcesInfo()) {
+    if (COUNTED.includes(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  return counts;
+}
