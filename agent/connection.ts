@@ -9,7 +9,7 @@ const SLOW_MS = 60_000;
 
 export interface ConnectionPorts extends SessionPorts {
   readonly dial: Dial;
-  /** `HOST:PORT` of every controller's agents' port, tried in turn; never empty. */
+  /** `HOST:PORT` of every controller's agents' port, tried in turn. */
   readonly addresses: () => Promise<readonly string[]>;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -42,6 +42,7 @@ type End = SessionEnd & { readonly held: boolean };
 
 async function talk(ports: ConnectionPorts, address: string, signal: AbortSignal): Promise<End> {
   try {
+    if (address === '') throw new FraisierError('usage', 'no address of a controller is known: say one with --controller');
     return await converse(ports, await ports.dial(address), signal);
   } catch (error) {
     const why = error instanceof FraisierError ? error.reason : reason('internal', String(error));

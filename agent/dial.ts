@@ -1,9 +1,10 @@
-import { credentials, type ServiceError } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
 import { AgentGatewayClient, type FromAgent, type ToAgent } from '../proto/gen/fraisier/v1/agent.js';
 import { fromServiceError } from '../proto/grpc-errors.js';
 import { send } from '../proto/stream.js';
 import { FraisierError } from '../proto/error-codes.js';
 import type { Identity } from './identity.js';
+import { secureChannel } from './secure-channel.js';
 import type { ControllerStream, Dial } from './transport.js';
 
 const CHANNEL = {
@@ -11,31 +12,31 @@ const CHANNEL = {
   'grpc.keepalive_timeout_ms': 10_000,
   'grpc.keepalive_permit_without_calls': 1,
   'grpc.max_receive_message_length': 16 * 1024 * 1024,
-  // Each stream has its own connection, which ends with it; a renewed certificate must not meet an old one.
-  'grpc.use_local_subchannel_pool': 1,
-  'grpc.enable_retries': 0,
 };
 
 /** Dials with mutual TLS; `identity` is asked anew for every stream, so that a renewed certificate is used. */
 export function dialGrpc(identity: () => Promise<Identity>): Dial {
   return async (address) => {
-    const { authorityPem, keyPem, certificatePem } = await identity();
-    const secure = credentials.createSsl(Buffer.from(authorityPem), Buffer.from(keyPem), Buffer.from(certificatePem));
-    const client = new AgentGatewayClient(address, secure, CHANNEL);
-    const call = client.connect();
-    const over = new AbortController();
-    const end = (): void => over.abort(new FraisierError('controller_away', 'the stream is over'));
-    call.on('error', end);
-    call.on('end', end);
-    return {
-      send: (message: NonNullable<FromAgent['message']>) => send<FromAgent>(call, { message }, over.signal),
-      messages: received(call),
-      close: () => {
-        end();
-        call.cancel();
-        client.close();
-      },
-    } satisfies ControllerStream;
+    const { secure, options } = secureChannel(address, await identity());
+    return openStream(new AgentGatewayClient(address, secure, { ...CHANNEL, ...options }));
+  };
+}
+
+/** One stream over a client of its own, which ends with it. */
+export function openStream(client: AgentGatewayClient): ControllerStream {
+  const call = client.connect();
+  const over = new AbortController();
+  const end = (): void => over.abort(new FraisierError('controller_away', 'the stream is over'));
+  call.on('error', end);
+  call.on('end', end);
+  return {
+    send: (message) => send<FromAgent>(call, { message }, over.signal),
+    messages: received(call),
+    close: () => {
+      end();
+      call.cancel();
+      client.close();
+    },
   };
 }
 

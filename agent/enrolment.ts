@@ -1,4 +1,4 @@
-import { credentials, Metadata } from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { formatAddress, parseAddress } from '../proto/address.js';
 import { EnrollmentClient, type EnrollRequest, type EnrollResponse } from '../proto/gen/fraisier/v1/enrollment.js';
@@ -10,6 +10,7 @@ import { parseToken } from '../proto/tokens.js';
 import { Backoff } from './backoff.js';
 import type { Clock } from './clock.js';
 import { hasEnded, type IdentityStore } from './identity.js';
+import { secureChannel } from './secure-channel.js';
 import { newKey, signingRequest } from './signing-request.js';
 
 /** The controllers' port for command lines and enrolment. */
@@ -94,8 +95,8 @@ async function untilAnswered(
 async function ask(address: string, { request, fingerprint }: Asked): Promise<EnrollResponse> {
   const { authorityPem } = await fetchPinnedAuthority(address, fingerprint);
   const target = formatAddress(parseAddress(address, DEFAULT_PORT));
-  const options = { 'grpc.use_local_subchannel_pool': 1, 'grpc.enable_retries': 0 };
-  const client = new EnrollmentClient(target, credentials.createSsl(Buffer.from(authorityPem)), options);
+  const { secure, options } = secureChannel(target, { authorityPem });
+  const client = new EnrollmentClient(target, secure, options);
   try {
     return await new Promise<EnrollResponse>((resolve, reject) => {
       client.enroll(request, new Metadata(), { deadline: Date.now() + CALL_MS }, (error, answer) => {

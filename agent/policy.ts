@@ -5,6 +5,7 @@ import { LineCounter, parseDocument } from 'yaml';
 import type { Document } from 'yaml';
 import { FraisierError } from '../proto/error-codes.js';
 import { ownUser } from './exec/users.js';
+import type { HostUser } from './exec/users.js';
 
 /** What `policy.yaml` on the host allows. Everything that is not listed is refused. */
 export interface Policy {
@@ -27,38 +28,47 @@ export type PolicyKey = (typeof POLICY_KEYS)[number];
  * Throws FraisierError `policy_refused` when others than root (or a non-root agent's own user) own it or could write to it,
  * and `invalid_configuration` with file:line:column when it is not what it must be.
  */
-export async function loadPolicy(file: string): Promise<Policy> {
-  const text = await readTrusted(file);
+export async function loadPolicy(file: string, own: Pick<HostUser, 'uid'> = ownUser()): Promise<Policy> {
+  const text = await readTrusted(file, own);
   return text === null ? { file, ...listsOf({}) } : parsePolicy(text, file);
 }
 
 /** Null when there is no file. Owner and content are those of the same open file. */
-async function readTrusted(file: string): Promise<string | null> {
+async function readTrusted(file: string, own: Pick<HostUser, 'uid'>): Promise<string | null> {
   const handle = await open(file).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw new FraisierError('policy_refused', `${file} cannot be read: nothing is allowed here`, { cause: error });
+    throw new FraisierError('policy_refused', `${file} cannot be read: nothing is allowed here`, {
+      cause: error,
+    });
   });
   if (handle === null) return null;
   try {
-    await mustBeTrusted(handle, file);
+    await mustBeTrusted(handle, file, own);
     return await handle.readFile('utf8');
   } finally {
     await handle.close();
   }
 }
 
-async function mustBeTrusted(handle: FileHandle, file: string): Promise<void> {
+async function mustBeTrusted(handle: FileHandle, file: string, own: Pick<HostUser, 'uid'>): Promise<void> {
   const { uid, mode } = await handle.stat();
-  const own = ownUser();
   if (uid !== 0 && uid !== own.uid) {
-    throw new FraisierError('policy_refused', `${file} belongs to uid ${uid}, not to root: nothing is allowed here`, {
-      hint: `sudo chown root ${file}`,
-    });
+    throw new FraisierError(
+      'policy_refused',
+      `${file} belongs to uid ${uid}, not to root: nothing is allowed here`,
+      {
+        hint: `sudo chown root ${file}`,
+      },
+    );
   }
   if ((mode & 0o022) !== 0) {
-    throw new FraisierError('policy_refused', `${file} can be written by others than its owner: nothing is allowed here`, {
-      hint: `sudo chmod go-w ${file}`,
-    });
+    throw new FraisierError(
+      'policy_refused',
+      `${file} can be written by others than its owner: nothing is allowed here`,
+      {
+        hint: `sudo chmod go-w ${file}`,
+      },
+    );
   }
 }
 
@@ -72,7 +82,8 @@ export function parsePolicy(text: string, file: string): Policy {
   if (!isMapping(content)) throw invalid(file, ': it must be keys with lists');
   for (const [key, value] of Object.entries(content)) {
     const at = placeOf(lines, offsetOf(document.get(key, true)));
-    if (!isPolicyKey(key)) throw invalid(file, `${at}: unknown key ${key}; allowed are ${POLICY_KEYS.join(', ')}`);
+    if (!isPolicyKey(key))
+      throw invalid(file, `${at}: unknown key ${key}; allowed are ${POLICY_KEYS.join(', ')}`);
     if (value !== null && !isListOfText(value)) throw invalid(file, `${at}: ${key} must be a list of texts`);
   }
   return { file, ...listsOf(content) };
@@ -128,10 +139,10 @@ const HEADER = ` What Fraisier's agent may do on this host, on behalf of its con
  * The file is replaced as a whole, mode 0644. Returns what was added. Throws as `loadPolicy` does.
  */
 export async function addToPolicy(file: string, additions: PolicyAdditions): Promise<PolicyAdditions> {
-  const text = (await readTrusted(file)) ?? '';
+  const text = (await readTrusted(file, ownUser())) ?? '';
   const policy = parsePolicy(text, file);
   const document: Document = parseDocument(text);
-    if (text === '') document.commentBefore = HEADER;
+  if (text === '') document.commentBefore = HEADER;
   const added: Partial<Record<PolicyKey, readonly string[]>> = {};
   for (const key of POLICY_KEYS) {
     const missing = [...new Set(additions[key])].filter((value) => !policy[key].includes(value));

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FraisierError } from '../proto/error-codes.js';
-import { isAway, type Control } from './client.js';
+import type { Control } from './client.js';
+import { isAway } from './refusal.js';
 
 const PAUSE_MS = 200;
 

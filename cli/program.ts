@@ -16,6 +16,7 @@ export async function runProgram(typed: readonly string[]): Promise<number> {
   const argv = typed[0] === 'help' ? [...typed.slice(1), '--help'] : typed;
   try {
     const code: unknown = await run([...argv], loadOptions());
+    await new Promise((written) => process.stdout.write('', written));
     return typeof code === 'number' ? code : EXIT.done;
   } catch (error) {
     const failure = failureOf(error, commandOf(argv));
@@ -28,7 +29,7 @@ export async function runProgram(typed: readonly string[]): Promise<number> {
 /** The words of the command that was typed, empty when there is no such command. */
 function commandOf(argv: readonly string[]): string {
   const candidates = [argv.slice(0, 2), argv.slice(0, 1)];
-  return candidates.find((words) => words.join(':') in COMMANDS)?.join(' ') ?? '';
+  return candidates.find((words) => Object.hasOwn(COMMANDS, words.join(':')))?.join(' ') ?? '';
 }
 
 /** The command table stands beside this file, in whatever folder the program was built to. */

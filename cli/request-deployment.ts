@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Deployment, RequestDeploymentRequest } from '../proto/gen/fraisier/v1/control.js';
-import { isAway, neverArrived, type Control } from './client.js';
+import type { Control } from './client.js';
+import { isAway, neverArrived } from './refusal.js';
 import { Patience, type PatienceLimits } from './patience.js';
 
 /**

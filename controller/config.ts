@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { formatAddress, parseAddress } from '../proto/address.js';
 import { FraisierError } from '../proto/error-codes.js';
 
 /** What was said on the command line; what is left out comes from the environment, then from the defaults. */
@@ -65,9 +66,9 @@ export function readConfig(
   const firstTokenFile = said(options.firstTokenFile, 'FRAISIER_FIRST_TOKEN_FILE');
   return {
     config: said(options.config, 'FRAISIER_CONFIG') ?? null,
-    http: said(options.http, 'FRAISIER_HTTP') ?? '0.0.0.0:8080',
-    grpc: said(options.grpc, 'FRAISIER_GRPC') ?? '0.0.0.0:9090',
-    agents: said(options.agents, 'FRAISIER_AGENTS') ?? '0.0.0.0:9091',
+    http: listening(said(options.http, 'FRAISIER_HTTP'), 8080),
+    grpc: listening(said(options.grpc, 'FRAISIER_GRPC'), 9090),
+    agents: listening(said(options.agents, 'FRAISIER_AGENTS'), 9091),
     advertise: names(options.advertise ?? [environment['FRAISIER_ADVERTISE'] ?? '']),
     socket: absolute(socket),
     state,
@@ -77,6 +78,13 @@ export function readConfig(
     leaseMs: leaseMs(environment['FRAISIER_LEASE_MS']),
     logLevel: logLevel(environment['FRAISIER_LOG_LEVEL']),
   };
+}
+
+/** `HOST[:PORT]`, or `:PORT` for every address of this machine. */
+function listening(text: string | undefined, defaultPort: number): string {
+  const address = text ?? ':';
+  if (address === ':') return `0.0.0.0:${defaultPort}`;
+  return formatAddress(parseAddress(address.startsWith(':') ? `0.0.0.0${address}` : address, defaultPort));
 }
 
 function absolute(path: string): string {

@@ -26,7 +26,7 @@ async function main(staying: boolean): Promise<void> {
 
   say('Starting a controller with its own PostgreSQL, and an agent …');
   const cluster = await startCluster({
-    agents: [HOST],
+    agents: [],
     databaseUrl: '',
     environment: { GITHUB_WEBHOOK_SECRET: secret },
   });
@@ -108,11 +108,14 @@ async function deployByPush(
 
 async function stay(cluster: Cluster, service: SampleService, signal: AbortSignal): Promise<void> {
   const program = `FRAISIER_CONTROLLER=${quoted(cluster.socket)} node ${quoted(join('dist', 'cli', 'bin.js'))}`;
-  say('Everything runs until Ctrl-C. In another terminal, from this folder:');
-  say(`  ${program} status`);
-  say(`  ${program} stats ${TARGET[0]}`);
-  say(`  ${program} deploy ${TARGET.join(' ')} --force`);
-  say(`  curl ${service.url}`);
+  const lines = [
+    'Everything runs until Ctrl-C. In another terminal, from this folder:',
+    `  ${program} status`,
+    `  ${program} stats ${TARGET[0]}`,
+    `  ${program} deploy ${TARGET.join(' ')} --force`,
+    `  curl ${service.url}`,
+  ];
+  say(lines.join('\n'));
   // A timer keeps the process alive; an abort signal alone does not.
   await new Promise<void>((resolve) => {
     const alive = setInterval(() => undefined, 60_000);

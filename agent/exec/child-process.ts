@@ -7,7 +7,15 @@ import type { Surroundings } from './environment.js';
 import type { Exec, ExecEnd, ExecSpec } from './exec.js';
 import { isCode, marksOf, readMark, recordedEnd, recordEnd, removeMarks, writeMark } from './marks.js';
 import { capOutput, closeOutput, OUTPUT_CAP_BYTES } from './output-cap.js';
-import { groupMembers, isAlive, isReplaced, parseProcessLine, processSource, SHELL_OWN_LINE, signalGroup } from './processes.js';
+import {
+  groupMembers,
+  isAlive,
+  isReplaced,
+  parseProcessLine,
+  processSource,
+  SHELL_OWN_LINE,
+  signalGroup,
+} from './processes.js';
 import type { ProcessLine, ProcessSource } from './processes.js';
 import { findProgram } from './program.js';
 
@@ -129,7 +137,11 @@ async function spawned(argv: readonly string[], options: SpawnOptions): Promise<
 async function claimed(spec: ExecSpec, wrapper: ChildProcess): Promise<void> {
   for (let pause = 1; (await readMark(marksOf(spec).process)) === null; pause = Math.min(pause * 2, 50)) {
     if (wrapper.exitCode === null && wrapper.signalCode === null) await sleep(pause);
-    else return recordEnd(spec, { ended: 'not_found', message: 'it could not be started: the shell around it ended' });
+    else
+      return recordEnd(spec, {
+        ended: 'not_found',
+        message: 'it could not be started: the shell around it ended',
+      });
   }
 }
 
@@ -159,7 +171,9 @@ async function look(spec: ExecSpec, source: ProcessSource): Promise<Looked> {
   if (await isAlive(wrapper, source)) return { ended: 'running' };
   // It may have ended between the two looks; dead without a word and not by us, its result is lost.
   const killed = (await readMark(marksOf(spec).killed)) !== null;
-  return (await recordedEnd(spec)) ?? (killed ? { ended: 'signalled', signal: 'SIGKILL' } : { ended: 'absent' });
+  return (
+    (await recordedEnd(spec)) ?? (killed ? { ended: 'signalled', signal: 'SIGKILL' } : { ended: 'absent' })
+  );
 }
 
 /**

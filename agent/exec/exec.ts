@@ -37,4 +37,7 @@ export interface Exec {
   forget(spec: ExecSpec): Promise<void>;
 }
 
-export type ExecEnd = Extract<CommandEnd, { ended: 'signalled' | 'not_found' }> | { readonly ended: 'exited'; readonly exitCode: number } | { readonly ended: 'absent' };
+export type ExecEnd =
+  | Extract<CommandEnd, { ended: 'signalled' | 'not_found' }>
+  | { readonly ended: 'exited'; readonly exitCode: number }
+  | { readonly ended: 'absent' };

@@ -17,7 +17,10 @@ export function systemdHere(): Systemd | null {
  * for the job, never the job, and asking again is as good as once.
  */
 export function systemctlSystemd(
-  programs: { readonly systemctl: string; readonly journalctl: string } = { systemctl: 'systemctl', journalctl: 'journalctl' },
+  programs: { readonly systemctl: string; readonly journalctl: string } = {
+    systemctl: 'systemctl',
+    journalctl: 'journalctl',
+  },
 ): Systemd {
   return {
     show: (unit, properties) => show(programs.systemctl, unit, properties),
@@ -35,7 +38,10 @@ async function show(
 ): Promise<Readonly<Record<string, string>>> {
   const argv = [systemctl, 'show', `--property=${properties.join(',')}`, '--', unit];
   // Moments are printed in the local time zone otherwise, by its abbreviation.
-  const { stdout } = await runProgram(argv, { timeoutMs: LOOK_LIMIT_MS, environment: { TZ: 'UTC', LC_ALL: 'C' } });
+  const { stdout } = await runProgram(argv, {
+    timeoutMs: LOOK_LIMIT_MS,
+    environment: { TZ: 'UTC', LC_ALL: 'C' },
+  });
   const answered = parseProperties(stdout);
   return Object.fromEntries(properties.map((property) => [property, answered[property] ?? '']));
 }
@@ -50,7 +56,8 @@ export function parseProperties(text: string): Record<string, string> {
 
 async function job(argv: readonly string[], signal: AbortSignal): Promise<CommandEnd> {
   const end = await runProgram(argv, { timeoutMs: JOB_LIMIT_MS, signal });
-  if (end.exitCode !== null) return { ended: 'exited', exitCode: end.exitCode, output: `${end.stdout}${end.stderr}` };
+  if (end.exitCode !== null)
+    return { ended: 'exited', exitCode: end.exitCode, output: `${end.stdout}${end.stderr}` };
   if (signal.aborted) return { ended: 'stopped', reason: reasonOf(signal) };
   return { ended: 'unknown', reason: reason('outcome_unknown', `${argv.join(' ')}: ${end.problem}`) };
 }
@@ -61,7 +68,9 @@ function reasonOf(signal: AbortSignal): ReturnType<typeof reason> {
 }
 
 function isReason(value: unknown): value is ReturnType<typeof reason> {
-  return typeof value === 'object' && value !== null && 'code' in value && 'hint' in value && 'facts' in value;
+  return (
+    typeof value === 'object' && value !== null && 'code' in value && 'hint' in value && 'facts' in value
+  );
 }
 
 async function journalTail(journalctl: string, unit: string, lines: number): Promise<string> {

@@ -21,7 +21,15 @@ type Looked = ExecEnd | { readonly ended: 'running' };
 /** systemd is asked, not the unit: it answers at once unless it is in trouble itself. */
 const ASK_LIMIT_MS = 30_000;
 
-const PROPERTIES = ['LoadState', 'ActiveState', 'SubState', 'Result', 'ExecMainCode', 'ExecMainStatus', 'ActiveEnterTimestampMonotonic'];
+const PROPERTIES = [
+  'LoadState',
+  'ActiveState',
+  'SubState',
+  'Result',
+  'ExecMainCode',
+  'ExecMainStatus',
+  'ActiveEnterTimestampMonotonic',
+];
 
 /**
  * Commands as transient systemd units, each in its own cgroup, `RemainAfterExit=yes` so that systemd keeps the result for
@@ -49,13 +57,21 @@ async function start(spec: ExecSpec, programs: Programs): Promise<void> {
   const program = await findProgram(spec.argv[0] ?? '', spec.cwd, surroundings.environment['PATH'] ?? '');
   if (!program.found) return recordEnd(spec, { ended: 'not_found', message: program.message });
   await writeMark(marksOf(spec).environment, formatEnvironmentFile(spec.environment));
-  const argv = [programs.systemdRun, ...unitArguments(spec, surroundings), '--', ...unitCommand(program.path, spec)];
+  const argv = [
+    programs.systemdRun,
+    ...unitArguments(spec, surroundings),
+    '--',
+    ...unitCommand(program.path, spec),
+  ];
   const run = await runProgram(argv, { timeoutMs: ASK_LIMIT_MS });
   if (run.exitCode === 0) return;
   // Type=exec: the call fails when the program could not be executed, and also if the unit is there already.
   const looked = await look(spec, programs);
   if (looked.ended === 'absent') {
-    await recordEnd(spec, { ended: 'not_found', message: `systemd did not start it: ${run.stderr.trim() || run.problem}` });
+    await recordEnd(spec, {
+      ended: 'not_found',
+      message: `systemd did not start it: ${run.stderr.trim() || run.problem}`,
+    });
   }
 }
 
@@ -63,7 +79,10 @@ async function start(spec: ExecSpec, programs: Programs): Promise<void> {
  * Values of the environment stay in files (the host's own, and one of mode 0600; the later wins): arguments and
  * properties can be read by everybody. Only what every command gets (PATH, HOME …) is said openly.
  */
-function unitArguments(spec: ExecSpec, surroundings: Extract<Surroundings, { usable: true }>): readonly string[] {
+function unitArguments(
+  spec: ExecSpec,
+  surroundings: Extract<Surroundings, { usable: true }>,
+): readonly string[] {
   const output = `append:${spec.outputFile}`;
   const properties = {
     Type: 'exec',
@@ -118,19 +137,31 @@ async function look(spec: ExecSpec, programs: Programs): Promise<Looked> {
   return endOfUnit(parseProperties(answer.stdout));
 }
 
+/** What systemd exits with in place of a program that it could not execute (systemd.exec(5), 200 to 243). */
+const SYSTEMD_STATUS = { from: 200, to: 243 };
+
 /**
  * What the properties of a unit say. A clean death by SIGTERM counts as success for systemd, so its code is read and not
- * its state; a unit that never became active did not get as far as running the program.
+ * its state. A unit that never became active either could not be executed or failed faster than systemd looked: the
+ * status tells, but for a program that does so with one of systemd's own.
  */
 export function endOfUnit(properties: Readonly<Record<string, string>>): Looked {
   if (properties['LoadState'] !== 'loaded') return { ended: 'absent' };
   const over = properties['ActiveState'] === 'failed' || properties['SubState'] === 'exited';
   if (!over) return properties['ActiveState'] === 'inactive' ? { ended: 'absent' } : { ended: 'running' };
   const status = Number(properties['ExecMainStatus']);
-  if (properties['ActiveEnterTimestampMonotonic'] === '0') {
-    return { ended: 'not_found', message: `systemd did not start it: ${properties['Result']}, status ${status}` };
+  const exited = properties['ExecMainCode'] === '1';
+  const systemds = exited && status >= SYSTEMD_STATUS.from && status <= SYSTEMD_STATUS.to;
+  if (
+    properties['ActiveEnterTimestampMonotonic'] === '0' &&
+    (systemds || properties['ExecMainCode'] === '0')
+  ) {
+    return {
+      ended: 'not_found',
+      message: `systemd did not start it: ${properties['Result']}, status ${status}`,
+    };
   }
-  if (properties['ExecMainCode'] === '1') return { ended: 'exited', exitCode: status };
+  if (exited) return { ended: 'exited', exitCode: status };
   return { ended: 'signalled', signal: signalName(status) ?? `signal ${status}` };
 }
 

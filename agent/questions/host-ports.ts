@@ -25,7 +25,11 @@ const GIT_LIMIT_MS = 10 * 60_000;
 export function questionGit(ports: Pick<HostPorts, 'signal'>): RunGit {
   const surroundings = minimalEnvironment(ownUser());
   return async ({ argv, environment = {} }) => {
-    const options = { timeoutMs: GIT_LIMIT_MS, environment: { ...surroundings, ...environment }, signal: ports.signal };
+    const options = {
+      timeoutMs: GIT_LIMIT_MS,
+      environment: { ...surroundings, ...environment },
+      signal: ports.signal,
+    };
     const end = await runProgram(argv, options);
     if (end.exitCode !== null) return { ended: 'exited', exitCode: end.exitCode, output: end.stdout };
     throw new FraisierError('no_answer', 'git did not answer in time', { cause: new Error(end.problem) });

@@ -28,7 +28,9 @@ export async function inspectFraise(
     await strangeLink(target, release),
     staleProcess(target, mark, unit.unitStartedAt),
     otherVersion(release, service.servedVersion),
-    reloadDue ? `the file of ${target.systemdService} changed after systemd read it: sudo systemctl daemon-reload` : '',
+    reloadDue
+      ? `the file of ${target.systemdService} changed after systemd read it: sudo systemctl daemon-reload`
+      : '',
   ];
   return Inspection.fromPartial({
     release,
@@ -41,8 +43,13 @@ export async function inspectFraise(
 }
 
 async function unitNow({ systemdService }: Target, { systemd }: Pick<HostPorts, 'systemd'>): Promise<Unit> {
-  if (systemdService === '' || systemd === null) return { unitState: 'unknown', unitStartedAt: undefined, reloadDue: false };
-  const shown = await systemd.show(fullUnitName(systemdService), ['ActiveState', 'ActiveEnterTimestamp', 'NeedDaemonReload']);
+  if (systemdService === '' || systemd === null)
+    return { unitState: 'unknown', unitStartedAt: undefined, reloadDue: false };
+  const shown = await systemd.show(fullUnitName(systemdService), [
+    'ActiveState',
+    'ActiveEnterTimestamp',
+    'NeedDaemonReload',
+  ]);
   return {
     unitState: shown['ActiveState'] || 'unknown',
     unitStartedAt: momentOf(shown['ActiveEnterTimestamp'] ?? ''),

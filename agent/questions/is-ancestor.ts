@@ -5,7 +5,10 @@ import type { HostPorts } from './host-ports.js';
 import { placeOf } from './resolve-ref.js';
 
 /** Whether one commit is in the history of another (or is that other). Throws FraisierError when either cannot be had. */
-export async function isAncestor({ target, ancestor, descendant }: IsAncestor, ports: HostPorts): Promise<boolean> {
+export async function isAncestor(
+  { target, ancestor, descendant }: IsAncestor,
+  ports: HostPorts,
+): Promise<boolean> {
   const { repository, mirror } = await placeOf(target, [], ports);
   const git = questionGit(ports);
   for (const commit of [ancestor, descendant]) await mustBring(git, { mirror, repository, commit, ref: '' });

@@ -7,7 +7,7 @@ import { mirrorFolder } from '../steps/git.js';
 import type { RunGit } from '../steps/git.js';
 import { ask, bringCommit } from '../steps/mirror.js';
 import { freeBytes, hostProblem } from '../steps/preflight.js';
-import { isStaged, liveRelease, readReleaseMark } from '../steps/release-layout.js';
+import { isProvenGood, isStaged, liveRelease } from '../steps/release-layout.js';
 import { questionGit } from './host-ports.js';
 import type { HostPorts } from './host-ports.js';
 
@@ -15,18 +15,26 @@ import type { HostPorts } from './host-ports.js';
 const MOST_FILES = 2000;
 
 /** What a plan would change on this host, and why it would be refused or fail. Reads only; the mirror may grow. */
-export async function previewPlan({ target, commit, steps, migrationPaths }: Preview, ports: HostPorts): Promise<HostPreview> {
+export async function previewPlan(
+  { target, commit, steps, migrationPaths }: Preview,
+  ports: HostPorts,
+): Promise<HostPreview> {
   if (target === undefined) throw new FraisierError('protocol_violation', 'the question names no target');
   const refused = await checkPolicy(target, steps, ports.policy);
   if (refused !== null) return HostPreview.fromPartial({ refusals: [refused] });
   const live = await liveRelease(target);
   const git = questionGit(ports);
-  const wanted = { mirror: mirrorFolder(ports.stateFolder, target.repository), repository: target.repository, commit, ref: '' };
+  const wanted = {
+    mirror: mirrorFolder(ports.stateFolder, target.repository),
+    repository: target.repository,
+    commit,
+    ref: '',
+  };
   const brought = await bringCommit(git, wanted);
   const unfetched = brought.is === 'refused' ? [brought.reason] : [];
   return HostPreview.fromPartial({
     currentRelease: live,
-    currentProvenGood: (live === '' ? null : await readReleaseMark(target, live))?.provenGoodAt != null,
+    currentProvenGood: await isProvenGood(target, live),
     freeBytes: await freeBytes(target.appPath),
     alreadyStaged: await isStaged(target, commit),
     refusals: [...(await hostRefusals(target, ports)), ...unfetched],
@@ -66,7 +74,12 @@ async function changedMigrations(
   globs: readonly string[],
 ): Promise<string[]> {
   if (globs.length === 0) return [];
-  const files = await changedFiles(git, mirror, between, globs.map((glob) => `:(glob)${glob}`));
+  const files = await changedFiles(
+    git,
+    mirror,
+    between,
+    globs.map((glob) => `:(glob)${glob}`),
+  );
   return files.map(({ path }) => path);
 }
 
@@ -77,7 +90,15 @@ async function changedFiles(
   between: readonly [string, string],
   pathspecs: readonly string[] = [],
 ): Promise<FileChange[]> {
-  const output = await ask(git, mirror, ['diff', '--name-status', '-z', '-M', ...between, '--', ...pathspecs]);
+  const output = await ask(git, mirror, [
+    'diff',
+    '--name-status',
+    '-z',
+    '-M',
+    ...between,
+    '--',
+    ...pathspecs,
+  ]);
   const words = (output ?? '').split('\0');
   const files: FileChange[] = [];
   for (let at = 0; at + 1 < words.length; at += 2) {

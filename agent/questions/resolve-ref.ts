@@ -19,7 +19,8 @@ export async function resolveRef({ target, ref, steps }: ResolveRef, ports: Host
   if (isCommit(ref)) return fullCommit(git, { mirror, repository, commit: ref, ref: '' });
   if (!/^[A-Za-z0-9_][A-Za-z0-9._/@+-]*$/.test(ref) || ref.includes('..')) throw unknown(ref, repository);
   const named = await byName(git, repository, mirror, ref);
-  const found = named ?? (/^[0-9a-f]{7,39}$/.test(ref) ? await byBeginning(git, repository, mirror, ref) : null);
+  const found =
+    named ?? (/^[0-9a-f]{7,39}$/.test(ref) ? await byBeginning(git, repository, mirror, ref) : null);
   if (found === null) throw unknown(ref, repository);
   return found;
 }
@@ -51,16 +52,29 @@ async function byName(git: RunGit, repository: string, mirror: string, ref: stri
       hint: 'check on the host that this user can reach the repository: git ls-remote',
     });
   }
-  const found = new Map(outputOf(end).split('\n').map((line) => [line.split('\t')[1] ?? '', line.split('\t')[0] ?? '']));
-  return names.map((name) => found.get(name)).find((commit) => commit !== undefined && isCommit(commit)) ?? null;
+  const found = new Map(
+    outputOf(end)
+      .split('\n')
+      .map((line) => [line.split('\t')[1] ?? '', line.split('\t')[0] ?? '']),
+  );
+  return (
+    names.map((name) => found.get(name)).find((commit) => commit !== undefined && isCommit(commit)) ?? null
+  );
 }
 
-async function byBeginning(git: RunGit, repository: string, mirror: string, ref: string): Promise<string | null> {
+async function byBeginning(
+  git: RunGit,
+  repository: string,
+  mirror: string,
+  ref: string,
+): Promise<string | null> {
   const brought = await bringEverything(git, { mirror, repository });
   if (brought.is === 'refused') throw errorOf(brought.reason);
   return ask(git, mirror, ['rev-parse', '--quiet', '--verify', `${ref}^{commit}`]);
 }
 
 function unknown(ref: string, repository: string): FraisierError {
-  return new FraisierError('unknown_commit', `${repository} has no branch, tag or commit "${ref}"`, { facts: { ref, repository } });
+  return new FraisierError('unknown_commit', `${repository} has no branch, tag or commit "${ref}"`, {
+    facts: { ref, repository },
+  });
 }

@@ -2,7 +2,16 @@ import { rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Activate } from '../../proto/gen/fraisier/v1/plan.js';
 import { endOfDiskError, failed, succeeded } from './ends.js';
-import { isStaged, kindOfCurrent, layoutOf, liveRelease, readReleaseMark, syncFolder, writeReleaseMark } from './release-layout.js';
+import {
+  isFolder,
+  kindOfCurrent,
+  layoutOf,
+  liveRelease,
+  readReleaseMark,
+  releaseFolder,
+  syncFolder,
+  writeReleaseMark,
+} from './release-layout.js';
 import type { RunStep, StepContext, StepEnd } from './step.js';
 
 /** Makes the release live: `current` is swapped by rename(2), so it always points to one whole release. */
@@ -16,29 +25,30 @@ export const activate: RunStep<Activate> = async ({ commit }, context) => {
 
 async function swap(commit: string, context: StepContext): Promise<StepEnd> {
   const { app, current } = layoutOf(context.target);
-  if (!(await isStaged(context.target, commit))) {
-    return failed('activate_failed', `the release ${commit} is not staged below ${app}`, { hint: 'deploy it again' });
+  const mark = await readReleaseMark(context.target, commit);
+  if (mark === null || !(await isFolder(releaseFolder(context.target, commit)))) {
+    return failed('activate_failed', `the release ${commit} is not staged below ${app}`, {
+      hint: 'deploy it again',
+    });
   }
   if ((await kindOfCurrent(context.target)) === 'other') {
-    return failed('activate_failed', `${current} is not a link: Fraisier does not replace what it did not make`, {
-      hint: `move it away: mv ${current} ${current}.before-fraisier`,
-    });
+    return failed(
+      'activate_failed',
+      `${current} is not a link: Fraisier does not replace what it did not make`,
+      {
+        hint: `move it away: mv ${current} ${current}.before-fraisier`,
+      },
+    );
   }
   const live = await liveRelease(context.target);
   if (live === commit) return succeeded({ summary: 'live already' });
-  await recordActivation(commit, live, context);
+  // Before the swap: what was live is known then, whatever happens in between.
+  const previous = live === '' ? null : live;
+  await writeReleaseMark(context.target, { ...mark, activatedAt: context.now().toISOString(), previous });
   const beside = join(app, '.current.new');
   await rm(beside, { force: true });
   await symlink(`releases/${commit}`, beside);
   await rename(beside, current);
   await syncFolder(app);
   return succeeded({ summary: live === '' ? 'the first release' : `instead of ${live}` });
-}
-
-/** Before the swap: what was live is known then, whatever happens in between. */
-async function recordActivation(commit: string, live: string, context: StepContext): Promise<void> {
-  const mark = await readReleaseMark(context.target, commit);
-  if (mark === null) return;
-  const previous = live === '' ? null : live;
-  await writeReleaseMark(context.target, { ...mark, activatedAt: context.now().toISOString(), previous });
 }

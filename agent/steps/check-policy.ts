@@ -5,7 +5,14 @@ import { ownUser } from '../exec/users.js';
 import type { HostUser } from '../exec/users.js';
 import type { Policy } from '../policy.js';
 import { argvOf } from './command-line.js';
-import { mayRunCommand, mayUsePath, mayUseRepository, mayUseUnit, mayUseUser, policyReason } from './policy-rules.js';
+import {
+  mayRunCommand,
+  mayUsePath,
+  mayUseRepository,
+  mayUseUnit,
+  mayUseUser,
+  policyReason,
+} from './policy-rules.js';
 import type { Refusal } from './policy-rules.js';
 
 /**
@@ -18,7 +25,10 @@ export async function checkPolicy(
   policy: Policy,
   own: HostUser = ownUser(),
 ): Promise<Reason | null> {
-  const plain = [...refusalsOfTarget(target, policy, own), ...steps.flatMap((step) => refusalsOfStep(step, target, policy, own))];
+  const plain = [
+    ...refusalsOfTarget(target, policy, own),
+    ...steps.flatMap((step) => refusalsOfStep(step, target, policy, own)),
+  ];
   const refusals = plain.filter((refusal) => refusal !== null);
   return policyReason(policy, refusals.length > 0 ? refusals : await escapingLinks(target, policy));
 }
@@ -33,7 +43,12 @@ function refusalsOfTarget(target: Target, policy: Policy, own: HostUser): readon
   ];
 }
 
-function refusalsOfStep(step: Step, target: Target, policy: Policy, own: HostUser): readonly (Refusal | null)[] {
+function refusalsOfStep(
+  step: Step,
+  target: Target,
+  policy: Policy,
+  own: HostUser,
+): readonly (Refusal | null)[] {
   const run = (argv: readonly string[], user: string): readonly (Refusal | null)[] => [
     mayRunCommand(policy, argv),
     mayUseUser(policy, user === '' ? target.user : user, own),
@@ -66,7 +81,7 @@ function refusalsOfStep(step: Step, target: Target, policy: Policy, own: HostUse
 
 /** Where the paths of the target really are; a path that is not there yet is where its nearest folder is. */
 async function escapingLinks(target: Target, policy: Policy): Promise<readonly Refusal[]> {
-  const listed = await Promise.all(policy.paths.map(realPath));
+  const listed = await Promise.all(policy.paths.filter((path) => path.startsWith('/')).map(realPath));
   const real = { ...policy, paths: [...policy.paths, ...listed] };
   const wanted = [target.appPath, join(target.appPath, 'releases'), join(target.appPath, 'shared')];
   if (target.environmentFile !== '') wanted.push(target.environmentFile);
@@ -74,8 +89,8 @@ async function escapingLinks(target: Target, policy: Policy): Promise<readonly R
   return places.map((place) => mayUsePath(real, place)).filter((refusal) => refusal !== null);
 }
 
+/** Of an absolute path. */
 async function realPath(path: string): Promise<string> {
-  if (path === dirname(path)) return path;
   const real = await realpath(path).catch(() => null);
   return real ?? join(await realPath(dirname(path)), path.slice(dirname(path).length));
 }

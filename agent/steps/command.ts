@@ -14,7 +14,8 @@ export const command: RunStep<Command> = async (spec, context) => {
 
 /** Short enough for a sentence. */
 export function nameOf(argv: readonly string[]): string {
-  const line = argv[0] === '/bin/sh' && argv[1] === '-c' ? (argv[2] ?? '') : argv.join(' ');
-  const plain = line.replace(/\s+/g, ' ').trim();
+  const [program, flag, ...line] = argv;
+  const words = program === '/bin/sh' && flag === '-c' ? line : argv;
+  const plain = words.join(' ').replace(/\s+/g, ' ').trim();
   return `the command "${plain.length > 100 ? `${plain.slice(0, 97)}…` : plain}"`;
 }

@@ -21,7 +21,9 @@ export const deactivate: RunStep<Deactivate> = async ({ systemdService }, contex
 async function stopUnit(unit: string, context: StepContext): Promise<StepEnd | null> {
   if (context.systemd === null) return noSystemd(unit);
   const end = await context.systemd.stop(unit, context.signal);
-  return end.ended === 'exited' && end.exitCode === 0 ? null : endOfCommand(end, `stopping ${unit}`, 'restart_failed');
+  return end.ended === 'exited' && end.exitCode === 0
+    ? null
+    : endOfCommand(end, `stopping ${unit}`, 'restart_failed');
 }
 
 async function removeCurrent(context: StepContext): Promise<StepEnd> {

@@ -13,7 +13,11 @@ export type FailedEnd = Extract<StepEnd, { outcome: typeof Outcome.FAILED }>;
 export function failed(
   code: ErrorCode,
   message: string,
-  more: { readonly hint?: string; readonly facts?: Record<string, string>; readonly result?: Partial<StepResult> } = {},
+  more: {
+    readonly hint?: string;
+    readonly facts?: Record<string, string>;
+    readonly result?: Partial<StepResult>;
+  } = {},
 ): FailedEnd {
   const { result, ...details } = more;
   const why = reason(code, message, details);
@@ -47,7 +51,10 @@ function endOfExit(end: Ended<'exited'>, name: string, code: ErrorCode): StepEnd
   const said = lastLine(end.output);
   const result = { exitCode: end.exitCode };
   if (saysDiskFull(end.output)) {
-    return failed('disk_full', `${name}: the disk is full (${said})`, { hint: 'free space on this host, then retry', result });
+    return failed('disk_full', `${name}: the disk is full (${said})`, {
+      hint: 'free space on this host, then retry',
+      result,
+    });
   }
   const exit = `${name} exited with status ${end.exitCode}`;
   const facts: Record<string, string> = { exit_code: String(end.exitCode) };

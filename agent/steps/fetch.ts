@@ -22,7 +22,11 @@ async function attempts(spec: Fetch, context: StepContext): Promise<StepEnd> {
     const brought = await bringCommit(gitOf(context), wanted);
     if (brought.is !== 'refused' || !brought.again || attempt >= spec.attempts) return endOf(brought);
     const facts = { attempt: String(attempt), of: String(spec.attempts), answer: brought.reason.message };
-    await context.note('fetch_retry', `attempt ${attempt} of ${spec.attempts}: ${brought.reason.message}`, facts);
+    await context.note(
+      'fetch_retry',
+      `attempt ${attempt} of ${spec.attempts}: ${brought.reason.message}`,
+      facts,
+    );
     await context.sleep(spec.delayMs, context.signal);
   }
 }

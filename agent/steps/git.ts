@@ -17,7 +17,13 @@ const GIT_ENVIRONMENT = {
 };
 
 /** A connection that stands still is given up; nothing goes on in the background; no hook of the host runs. */
-const GIT_SETTINGS = ['http.lowSpeedLimit=1000', 'http.lowSpeedTime=60', 'gc.autoDetach=false', 'maintenance.auto=false', 'core.hooksPath=/dev/null'];
+const GIT_SETTINGS = [
+  'http.lowSpeedLimit=1000',
+  'http.lowSpeedTime=60',
+  'gc.autoDetach=false',
+  'maintenance.auto=false',
+  'core.hooksPath=/dev/null',
+];
 
 const READ = `exec 2>&1
 mirror=$1
@@ -48,7 +54,11 @@ export function mirrorsFolder(stateFolder: string): string {
 }
 
 /** Git that changes nothing in the mirror's refs and objects. */
-export function gitRead(mirror: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): StepCommand {
+export function gitRead(
+  mirror: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): StepCommand {
   return gitCommand(READ, mirror, args, environment);
 }
 
@@ -94,13 +104,17 @@ export function outputOf(end: CommandEnd): string {
  */
 export function refuseAddress(repository: string): Reason | null {
   if (repository === '') return reason('fetch_failed', 'the plan names no repository to fetch from');
-  if (repository.startsWith('-') || repository.includes('::') || /[\0-\x1f]/.test(repository)) {
+  if (repository.startsWith('-') || repository.includes('::') || /[\s\p{Cc}]/u.test(repository)) {
     return reason('fetch_failed', 'the address of the repository is not one that Fraisier gives to git');
   }
   const [, scheme = '', userinfo] = /^([a-z+]+):\/\/(?:([^/]*)@)?/i.exec(repository) ?? [];
   const secret = userinfo !== undefined && (/^https?$/i.test(scheme) || userinfo.includes(':'));
   if (!secret) return null;
-  return reason('fetch_failed', 'the address of the repository carries a user name or password, which others could read', {
-    hint: 'write the address without it, and give git the credential on the host (git credential store, or an ssh key)',
-  });
+  return reason(
+    'fetch_failed',
+    'the address of the repository carries a user name or password, which others could read',
+    {
+      hint: 'write the address without it, and give git the credential on the host (git credential store, or an ssh key)',
+    },
+  );
 }

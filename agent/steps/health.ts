@@ -31,15 +31,16 @@ async function lookUntilStable(spec: Health, context: StepContext): Promise<Verd
   const before = await restartsOf(context);
   const started = context.now().getTime();
   const pause = Math.max(SHORTEST_PAUSE_MS, Math.min(spec.delayMs, STABLE_PAUSE_MS));
-  for (;;) {
+  for (let looks = 1; ; looks++) {
     const verdict = judge(await probe(spec.url, spec.timeoutMs, context.signal), spec);
     const healthyFor = context.now().getTime() - started;
     if (!verdict.healthy) {
-      const broke = healthyFor > pause && spec.stableForMs > 0 ? ` (${Math.round(healthyFor)} ms after it was first asked)` : '';
+      const broke = looks === 1 ? '' : ` (after ${healthyFor} ms in which it was healthy)`;
       return { ...verdict, answer: `${verdict.answer}${broke}` };
     }
     const restarts = await restartsOf(context);
-    if (restarts !== before) return unhealthy(`its unit was restarted while it had to stay up (${restarts} restarts)`);
+    if (restarts !== before)
+      return unhealthy(`its unit was restarted while it had to stay up (${restarts} restarts)`);
     if (healthyFor >= spec.stableForMs) return verdict;
     await context.sleep(Math.min(pause, spec.stableForMs - healthyFor), context.signal);
   }
@@ -60,13 +61,21 @@ async function provenGood(spec: Health, verdict: Verdict, context: StepContext):
   return succeeded({ summary: verdict.answer });
 }
 
-async function neverGreen(spec: Health, attempts: number, last: Verdict, context: StepContext): Promise<StepEnd> {
+async function neverGreen(
+  spec: Health,
+  attempts: number,
+  last: Verdict,
+  context: StepContext,
+): Promise<StepEnd> {
   const unit = context.target.systemdService;
   if (unit !== '') await logJournal(fullUnitName(unit), context);
   const tries = attempts === 1 ? 'one attempt' : `${attempts} attempts`;
   const facts: Record<string, string> = { check: spec.url, answer: last.answer, attempts: String(attempts) };
   if (last.servedVersion !== '') facts['served_version'] = last.servedVersion;
   const message = `the health check ${spec.url} did not turn green in ${tries}; the last answer: ${last.answer}`;
-  const hint = unit === '' ? 'look at what the service printed when it started' : `on the host: journalctl -u ${fullUnitName(unit)}`;
+  const hint =
+    unit === ''
+      ? 'look at what the service printed when it started'
+      : `on the host: journalctl -u ${fullUnitName(unit)}`;
   return failed(last.code, message, { hint, facts, result: { summary: last.answer } });
 }

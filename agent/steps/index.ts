@@ -20,7 +20,8 @@ export async function runStep({ action, name }: Step, context: StepContext): Pro
   try {
     return await act(action, name, context);
   } catch (error) {
-    if (error instanceof FraisierError && !context.signal.aborted) return { outcome: Outcome.FAILED, reason: error.reason };
+    if (error instanceof FraisierError && !context.signal.aborted)
+      return { outcome: Outcome.FAILED, reason: error.reason };
     throw error;
   }
 }
@@ -51,7 +52,9 @@ function act(action: Step['action'], name: string, context: StepContext): Promis
       return prune(action.value, context);
     case undefined:
       return Promise.resolve(
-        failed('protocol_violation', `this agent does not know what the step ${name} is`, { hint: 'upgrade the agent' }),
+        failed('protocol_violation', `this agent does not know what the step ${name} is`, {
+          hint: 'upgrade the agent',
+        }),
       );
   }
 }

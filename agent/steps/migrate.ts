@@ -21,7 +21,8 @@ export const migrate: RunStep<Migrate> = async (spec, context) => {
 function brokenOff(end: CommandEnd, direction: Direction): StepEnd | null {
   if (end.ended !== 'stopped' && end.ended !== 'signalled') return null;
   const which = direction === Direction.DOWN ? 'undoing the migration' : 'the migration';
-  const why = end.ended === 'stopped' ? `it was stopped (${end.reason.message})` : `it was ended by ${end.signal}`;
+  const why =
+    end.ended === 'stopped' ? `it was stopped (${end.reason.message})` : `it was ended by ${end.signal}`;
   const message = `the outcome of ${which} is not known: ${why}`;
   const hint = 'look at the database with the migration tool, then continue, skip or cancel the deployment';
   return { outcome: Outcome.INTERRUPTED, reason: reason('outcome_unknown', message, { hint }) };

@@ -10,7 +10,8 @@ import type { RunStep, StepEnd } from './step.js';
 export const migrationStatus: RunStep<MigrationStatus> = async (spec, context) => {
   const end = await context.command(releaseCommand(spec.argv, spec, context, { capture: true }));
   if (end.ended === 'exited' && end.output.trim() !== '') await context.log(end.output.trimEnd());
-  if (end.ended !== 'exited' || end.exitCode !== 0) return endOfCommand(end, nameOf(spec.argv), 'command_failed');
+  if (end.ended !== 'exited' || end.exitCode !== 0)
+    return endOfCommand(end, nameOf(spec.argv), 'command_failed');
   const migration = parseMigrationStatus(end.output);
   return typeof migration === 'string' ? unreadable(migration, end.output) : judged(migration, spec.expect);
 };
@@ -32,16 +33,20 @@ function describe({ revision, pending }: MigrationState): string {
 }
 
 function unreadable(why: string, output: string): StepEnd {
-  return failed('migration_status_unreadable', `the answer of the migration status command cannot be used: ${why}`, {
-    hint: 'its last line of output must be {"revision": "…" or null, "pending": ["id", …]}',
-    facts: { output: lastLine(output) },
-  });
+  return failed(
+    'migration_status_unreadable',
+    `the answer of the migration status command cannot be used: ${why}`,
+    {
+      hint: 'its last line of output must be {"revision": "…" or null, "pending": ["id", …]}',
+      facts: { output: lastLine(output) },
+    },
+  );
 }
 
 /** The last line of the output as a state, or what is wrong with it. Nothing in it is guessed or left out. */
 export function parseMigrationStatus(output: string): MigrationState | string {
-  const line = output.trimEnd().split('\n').at(-1) ?? '';
-  const value = parseObject(line);
+  const told = output.trimEnd();
+  const value = parseObject(told.slice(told.lastIndexOf('\n') + 1));
   if (value === null) return 'its last line is not a JSON object';
   const { revision, pending, ...others } = value;
   const [other] = Object.keys(others);

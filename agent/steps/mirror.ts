@@ -60,7 +60,9 @@ async function makeMirror(git: RunGit, mirror: string): Promise<CommandEnd> {
 }
 
 function notMade(end: CommandEnd): Brought {
-  return end.ended === 'exited' ? notFetchedFrom('the mirror could not be made', end.output) : { is: 'broken_off', end };
+  return end.ended === 'exited'
+    ? notFetchedFrom('the mirror could not be made', end.output)
+    : { is: 'broken_off', end };
 }
 
 export async function hasCommit(git: RunGit, mirror: string, commit: string): Promise<boolean> {
@@ -78,7 +80,14 @@ function fetchOf(
   prune = false,
 ): ReturnType<typeof gitWrite> {
   const quietly = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc'];
-  return gitWrite(mirror, ['fetch', ...quietly, ...(prune ? ['--prune'] : []), '--', repository, ...refspecs]);
+  return gitWrite(mirror, [
+    'fetch',
+    ...quietly,
+    ...(prune ? ['--prune'] : []),
+    '--',
+    repository,
+    ...refspecs,
+  ]);
 }
 
 async function byEverything(git: RunGit, wanted: Wanted): Promise<Brought> {
@@ -90,7 +99,10 @@ async function byEverything(git: RunGit, wanted: Wanted): Promise<Brought> {
 }
 
 /** All branches and tags as they are now, into a mirror made if need be. */
-export async function bringEverything(git: RunGit, place: Pick<Wanted, 'mirror' | 'repository'>): Promise<Brought> {
+export async function bringEverything(
+  git: RunGit,
+  place: Pick<Wanted, 'mirror' | 'repository'>,
+): Promise<Brought> {
   const ready = await makeMirror(git, place.mirror);
   return isOk(ready) ? fetchEverything(git, place) : notMade(ready);
 }
@@ -125,17 +137,25 @@ function notFetched({ repository }: Pick<Wanted, 'repository'>, output: string):
 
 function notFetchedFrom(what: string, output: string): Brought {
   if (saysDiskFull(output)) {
-    const full = reason('disk_full', `${what}: the disk is full`, { hint: 'free space on this host, then retry' });
+    const full = reason('disk_full', `${what}: the disk is full`, {
+      hint: 'free space on this host, then retry',
+    });
     return { is: 'refused', reason: full, again: false };
   }
   const said = saidByGit(output);
   const hint = 'check on the host that this user can reach the repository: git ls-remote';
-  return { is: 'refused', reason: reason('fetch_failed', `${what}: ${said}`, { hint, facts: { output: said } }), again: true };
+  return {
+    is: 'refused',
+    reason: reason('fetch_failed', `${what}: ${said}`, { hint, facts: { output: said } }),
+    again: true,
+  };
 }
 
 /** Git's own reason is on its `fatal:` or `error:` lines, before general advice. */
 export function saidByGit(output: string): string {
-  const telling = output.split('\n').filter((line) => /^(?:fatal|error|remote|ssh|Host key|Permission denied)\b/.test(line));
+  const telling = output
+    .split('\n')
+    .filter((line) => /^(?:fatal|error|remote|ssh|Host key|Permission denied)\b/.test(line));
   return lastLine(telling.find((line) => line.startsWith('fatal')) ?? output) || 'it did not say why';
 }
 

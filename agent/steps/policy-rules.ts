@@ -28,7 +28,9 @@ export function mayUsePath(policy: Policy, path: string): Refusal | null {
   const parts = path.split('/');
   const plain = path.startsWith('/') && !parts.includes('..') && !parts.includes('.') && !path.includes('\0');
   const wanted = withoutSlash(path);
-  const allowed = policy.paths.map(withoutSlash).some((listed) => wanted === listed || wanted.startsWith(`${listed}/`));
+  const allowed = policy.paths
+    .map(withoutSlash)
+    .some((listed) => wanted === listed || wanted.startsWith(`${listed}/`));
   return plain && allowed ? null : { key: 'paths', what: 'the path', value: wanted };
 }
 
@@ -47,10 +49,16 @@ export function fullUnitName(unit: string): string {
 }
 
 /** Who commands may run as. An agent that is not root can only ever be itself, which needs no line. */
-export function mayUseUser(policy: Policy, user: string, own: { readonly name: string; readonly uid: number }): Refusal | null {
+export function mayUseUser(
+  policy: Policy,
+  user: string,
+  own: { readonly name: string; readonly uid: number },
+): Refusal | null {
   const itself = own.uid !== 0 && (user === '' || user === own.name);
   const wanted = user === '' ? own.name : user;
-  return itself || policy.users.includes(wanted) ? null : { key: 'users', what: 'running commands as', value: wanted };
+  return itself || policy.users.includes(wanted)
+    ? null
+    : { key: 'users', what: 'running commands as', value: wanted };
 }
 
 /** A command line, word by word: `*` at the end of a word matches the rest of it, a last word `**` any more words. */
@@ -81,7 +89,7 @@ function matchesWord({ text, quoted }: Word, word: string): boolean {
 function splitWords(line: string): readonly Word[] {
   const words = line.match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? [];
   return words.map((word) => ({
-    text: word.replace(/'([^']*)'|"([^"]*)"/g, (_, single?: string, double?: string) => single ?? double ?? ''),
+    text: word.replace(/'([^']*)'|"([^"]*)"/g, '$1$2'),
     quoted: /['"]/.test(word),
   }));
 }
@@ -94,15 +102,22 @@ function joinWords(argv: readonly string[]): string {
 function quoteWord(word: string): string {
   if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
   if (word.includes("'") && !/["$`\\!]/.test(word)) return `"${word}"`;
-  return word.split("'").map((part) => `'${part}'`).join(`"'"`);
+  return word
+    .split("'")
+    .map((part) => `'${part}'`)
+    .join(`"'"`);
 }
 
 /** All refusals as one reason: what to add where, and the one command that adds it. Null when there are none. */
 export function policyReason(policy: Policy, refusals: readonly Refusal[]): Reason | null {
-  const distinct = [...new Map(refusals.map((refusal) => [`${refusal.key} ${refusal.value}`, refusal])).values()];
+  const distinct = [
+    ...new Map(refusals.map((refusal) => [`${refusal.key} ${refusal.value}`, refusal])).values(),
+  ];
   if (distinct.length === 0) return null;
   const hint = allowCommand(policy, distinct);
-  const what = distinct.map(({ key, what, value }) => `${what} ${value} (add the line "- ${yamlText(value)}" under "${key}:")`);
+  const what = distinct.map(
+    ({ key, what, value }) => `${what} ${value} (add the line "- ${yamlText(value)}" under "${key}:")`,
+  );
   return reason('policy_refused', `${policy.file} does not allow ${what.join(', ')}; or run: ${hint}`, {
     hint,
     facts: {
@@ -131,5 +146,7 @@ function allowCommand(policy: Policy, refusals: readonly Refusal[]): string {
 
 /** As one entry of a YAML list. */
 function yamlText(value: string): string {
-  return /^[A-Za-z0-9/][A-Za-z0-9/._@+=: -]*$/.test(value) && !/: |:$| $/.test(value) ? value : JSON.stringify(value);
+  return /^[A-Za-z0-9/][A-Za-z0-9/._@+=: -]*$/.test(value) && !/: |:$| $/.test(value)
+    ? value
+    : JSON.stringify(value);
 }

@@ -1,15 +1,17 @@
-import { chown, mkdir, stat, statfs } from 'node:fs/promises';
+import { mkdir, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Outcome } from '../../proto/gen/fraisier/v1/agent.js';
 import { Layout } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Preflight, Target } from '../../proto/gen/fraisier/v1/plan.js';
 import { findUser, ownUser } from '../exec/users.js';
+import type { HostUser } from '../exec/users.js';
 import { checkPolicy } from './check-policy.js';
 import { endOfCommand, failed, isCode, succeeded } from './ends.js';
 import type { FailedEnd } from './ends.js';
 import { isOk } from './git.js';
+import { giveTo } from './give-to.js';
 import { fullUnitName } from './policy-rules.js';
-import { layoutOf, liveRelease, readReleaseMark } from './release-layout.js';
+import { isProvenGood, layoutOf, liveRelease } from './release-layout.js';
 import type { RunStep, StepContext, StepEnd, Systemd } from './step.js';
 
 /** Looks whether a deployment can work on this host, before anything is done; makes the empty folder it goes to. */
@@ -23,13 +25,16 @@ export const preflight: RunStep<Preflight> = async (spec, context) =>
 
 async function whatIsLive({ target }: StepContext): Promise<StepEnd> {
   const live = await liveRelease(target);
-  const mark = live === '' ? null : await readReleaseMark(target, live);
-  return succeeded({ previousRelease: live, previousProvenGood: typeof mark?.provenGoodAt === 'string' });
+  return succeeded({ previousRelease: live, previousProvenGood: await isProvenGood(target, live) });
 }
 
 /** What the host lacks for this target: found by looking only. */
-export async function hostProblem(target: Target, systemd: Systemd | null): Promise<FailedEnd | null> {
-  return layoutProblem(target) ?? (await userProblem(target)) ?? (await unitProblem(target, systemd));
+export async function hostProblem(
+  target: Target,
+  systemd: Systemd | null,
+  own: HostUser = ownUser(),
+): Promise<FailedEnd | null> {
+  return layoutProblem(target) ?? (await userProblem(target, own)) ?? (await unitProblem(target, systemd));
 }
 
 function layoutProblem(target: Target): FailedEnd | null {
@@ -44,12 +49,11 @@ async function policyProblem({ target, step, policy }: StepContext): Promise<Ste
   return refused === null ? null : { outcome: Outcome.FAILED, reason: refused };
 }
 
-async function userProblem({ user }: Target): Promise<FailedEnd | null> {
-  const own = ownUser();
+async function userProblem({ user }: Target, own: HostUser): Promise<FailedEnd | null> {
   if (user === '' || user === own.name) return null;
   if (own.uid !== 0) {
     return failed('unknown_user', `the agent runs as ${own.name} and cannot run anything as ${user}`, {
-      hint: `leave \`user:\` out, or run the agent as root: sudo fraisier agent install`,
+      hint: 'leave `user:` out, or run the agent as root: sudo fraisier agent install',
     });
   }
   if ((await findUser(user)) !== null) return null;
@@ -63,16 +67,15 @@ async function userProblem({ user }: Target): Promise<FailedEnd | null> {
 async function folderProblem({ target }: StepContext): Promise<StepEnd | null> {
   const { app } = layoutOf(target);
   const there = await stat(app).catch(() => null);
-  if (there !== null) return there.isDirectory() ? null : failed('preflight_failed', `app_path ${app} is not a folder`);
+  if (there !== null)
+    return there.isDirectory() ? null : failed('preflight_failed', `app_path ${app} is not a folder`);
   try {
     await mkdir(app, { recursive: true, mode: 0o755 });
-    const user = target.user === '' ? null : await findUser(target.user);
-    if (user !== null && process.getuid?.() === 0) await chown(app, user.uid, user.gid);
+    await giveTo(target.user, app);
     return null;
   } catch (error) {
     const hint = `sudo install -d -o ${target.user === '' ? ownUser().name : target.user} ${app}`;
     const why = error instanceof Error ? error.message : String(error);
-    if (isCode(error, 'ENOSPC')) return failed('disk_full', `app_path ${app} cannot be made: the disk is full`);
     return failed('preflight_failed', `app_path ${app} is not there and cannot be made: ${why}`, { hint });
   }
 }
@@ -98,17 +101,23 @@ async function gitProblem(context: StepContext): Promise<StepEnd | null> {
   const end = await context.command({ argv: ['git', '--version'], capture: true });
   if (isOk(end)) return null;
   if (end.ended !== 'not_found') return endOfCommand(end, 'git --version', 'preflight_failed');
-  return failed('preflight_failed', 'git is not installed on this host', { hint: 'sudo apt-get install git' });
+  return failed('preflight_failed', 'git is not installed on this host', {
+    hint: 'sudo apt-get install git',
+  });
 }
 
 async function spaceProblem({ minFreeBytes }: Preflight, context: StepContext): Promise<StepEnd | null> {
   for (const folder of [layoutOf(context.target).app, context.stateFolder]) {
     const free = await freeBytes(folder);
     if (free >= minFreeBytes) continue;
-    return failed('disk_full', `${megabytes(free)} free at ${folder}, and ${megabytes(minFreeBytes)} wanted`, {
-      hint: 'free space on this host, then retry',
-      facts: { folder, free_bytes: String(free), wanted_bytes: String(minFreeBytes) },
-    });
+    return failed(
+      'disk_full',
+      `${megabytes(free)} free at ${folder}, and ${megabytes(minFreeBytes)} wanted`,
+      {
+        hint: 'free space on this host, then retry',
+        facts: { folder, free_bytes: String(free), wanted_bytes: String(minFreeBytes) },
+      },
+    );
   }
   return null;
 }

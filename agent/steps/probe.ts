@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
 import { get as getPlain } from 'node:http';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { get as getSecure } from 'node:https';
@@ -46,10 +47,18 @@ function describe(error: unknown): string {
 
 function request(address: URL, _host: string, signal: AbortSignal): Promise<ProbeAnswer> {
   const get = address.protocol === 'https:' ? getSecure : getPlain;
-  const options: RequestOptions = { agent: false, signal, lookup: guardedLookup, headers: { 'user-agent': 'fraisier' } };
+  const options: RequestOptions = {
+    agent: false,
+    signal,
+    lookup: guardedLookup,
+    headers: { 'user-agent': 'fraisier' },
+  };
   return new Promise((done, refuse) => {
     get(address, options, (response) => {
-      bodyOf(response).then((body) => done({ got: 'response', status: response.statusCode ?? 0, body }), refuse);
+      bodyOf(response).then(
+        (body) => done({ got: 'response', status: response.statusCode ?? 0, body }),
+        refuse,
+      );
     }).once('error', refuse);
   });
 }
@@ -86,14 +95,28 @@ export function isLinkLocal(address: string): boolean {
   return family !== 0 && linkLocal.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }
 
+/** Whatever a host's name service says, or does not. */
+const LOCALHOST: LookupAddress[] = [
+  { address: '127.0.0.1', family: 4 },
+  { address: '::1', family: 6 },
+];
+
 /** Names are judged by what they resolve to, at the moment of connecting. */
-const guardedLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    const allowed = (addresses ?? []).filter(({ address }) => !isLinkLocal(address));
-    const [first] = allowed;
-    if (error !== null || first === undefined) {
-      callback(error ?? new Error(`${hostname} is a link-local address`), '', 4);
-    } else if (options.all === true) callback(null, allowed);
-    else callback(null, first.address, first.family);
-  });
-};
+export function guarded(resolve: typeof lookup): LookupFunction {
+  return (hostname, options, callback) => {
+    if (hostname === 'localhost') {
+      if (options.all === true) callback(null, LOCALHOST);
+      else callback(null, '127.0.0.1', 4);
+      return;
+    }
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      const allowed = error === null ? addresses.filter(({ address }) => !isLinkLocal(address)) : [];
+      const [first] = allowed;
+      if (first === undefined) callback(error ?? new Error(`${hostname} is a link-local address`), '', 4);
+      else if (options.all === true) callback(null, allowed);
+      else callback(null, first.address, first.family);
+    });
+  };
+}
+
+const guardedLookup = guarded(lookup);

@@ -15,7 +15,9 @@ export const prune: RunStep<Prune> = async (spec, context) => {
     const problem = await remove(superfluous, context);
     if (problem !== null) return problem;
     await tidy(context);
-    return succeeded({ summary: superfluous.length === 0 ? 'nothing to remove' : `removed ${superfluous.join(', ')}` });
+    return succeeded({
+      summary: superfluous.length === 0 ? 'nothing to remove' : `removed ${superfluous.join(', ')}`,
+    });
   } catch (error) {
     return endOfDiskError(error, 'removing old releases', 'prune_failed');
   }
@@ -32,7 +34,9 @@ interface Release {
  */
 export function toRemove(releases: readonly Release[], live: string, spec: Prune): readonly string[] {
   const order = releases.toSorted(byWorth).map(({ commit }) => commit);
-  const newestGood = releases.toSorted(byWorth).find(({ commit, mark }) => commit !== live && goodSince(mark) !== '');
+  const newestGood = releases
+    .toSorted(byWorth)
+    .find(({ commit, mark }) => commit !== live && goodSince(mark) !== '');
   const kept = new Set([live, ...spec.keepCommits].filter((commit) => order.includes(commit)));
   if (newestGood !== undefined) kept.add(newestGood.commit);
   for (const commit of order) {
@@ -63,11 +67,18 @@ async function remove(commits: readonly string[], context: StepContext): Promise
   const { releases } = layoutOf(context.target);
   for (const commit of commits) await rm(markFile(context.target, commit), { force: true });
   const names = (await isFolder(releases)) ? await readdir(releases) : [];
-  const rubbish = [...commits, ...names.filter((name) => name.includes('.staging-'))].map((name) => join(releases, name));
+  const rubbish = [...commits, ...names.filter((name) => name.includes('.staging-'))].map((name) =>
+    join(releases, name),
+  );
   if (rubbish.length === 0) return null;
-  const end = await context.command({ argv: ['/bin/sh', '-c', 'exec rm -rf -- "$@" 2>&1', 'rm', ...rubbish], capture: true });
+  const end = await context.command({
+    argv: ['/bin/sh', '-c', 'exec rm -rf -- "$@" 2>&1', 'rm', ...rubbish],
+    capture: true,
+  });
   if (isOk(end)) return null;
-  return end.ended === 'exited' ? failed('prune_failed', `old releases could not be removed: ${end.output.trim()}`) : endOfCommand(end, 'rm', 'prune_failed');
+  return end.ended === 'exited'
+    ? failed('prune_failed', `old releases could not be removed: ${end.output.trim()}`)
+    : endOfCommand(end, 'rm', 'prune_failed');
 }
 
 /** What git says is in the log; a mirror that is not tidy still works. */

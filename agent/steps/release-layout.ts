@@ -41,7 +41,10 @@ export interface ReleaseMark {
 }
 
 /** Null when it was never staged to its end. */
-export async function readReleaseMark(target: Pick<Target, 'appPath'>, commit: string): Promise<ReleaseMark | null> {
+export async function readReleaseMark(
+  target: Pick<Target, 'appPath'>,
+  commit: string,
+): Promise<ReleaseMark | null> {
   try {
     const mark = JSON.parse(await readFile(markFile(target, commit), 'utf8')) as Partial<ReleaseMark>;
     if (typeof mark.stagedAt !== 'string') return null;
@@ -84,13 +87,23 @@ export async function liveRelease(target: Pick<Target, 'appPath'>): Promise<stri
 }
 
 /** Every release whose folder is there, whole or not. */
-export async function listReleases(target: Pick<Target, 'appPath'>): Promise<readonly { commit: string; mark: ReleaseMark | null }[]> {
+export async function listReleases(
+  target: Pick<Target, 'appPath'>,
+): Promise<readonly { commit: string; mark: ReleaseMark | null }[]> {
   const names = await readdir(layoutOf(target).releases).catch((error: unknown) => {
     if (isCode(error, 'ENOENT')) return [];
     throw error;
   });
   const commits = names.filter(isCommit).toSorted();
-  return Promise.all(commits.map(async (commit) => ({ commit, mark: await readReleaseMark(target, commit) })));
+  return Promise.all(
+    commits.map(async (commit) => ({ commit, mark: await readReleaseMark(target, commit) })),
+  );
+}
+
+/** Whether a release was healthy here once. False for none (empty). */
+export async function isProvenGood(target: Pick<Target, 'appPath'>, commit: string): Promise<boolean> {
+  const mark = commit === '' ? null : await readReleaseMark(target, commit);
+  return mark !== null && mark.provenGoodAt !== null;
 }
 
 /** Whether the release is there and was staged to its end. */

@@ -51,9 +51,10 @@ function notStarted(unit: string, said: string): StepEnd {
   return failed('restart_failed', message, { hint: `on the host: journalctl -u ${unit}`, facts });
 }
 
-/** Puts the unit's last lines into the step's log and returns the last of them. */
+/** Puts the unit's last lines into the step's log and returns its own last words, or else what systemd said of it. */
 export async function logJournal(unit: string, context: StepContext): Promise<string> {
   const lines = (await context.systemd?.journalTail(unit, JOURNAL_LINES))?.trimEnd() ?? '';
   if (lines !== '') await context.log(`the last lines of ${unit}:\n${lines}`);
-  return lastLine(lines);
+  const own = lines.split('\n').filter((line) => !line.includes(' systemd['));
+  return lastLine(own.join('\n')) || lastLine(lines);
 }

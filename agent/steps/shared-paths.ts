@@ -1,7 +1,7 @@
-import { chown, lstat, mkdir, rename, rm, symlink } from 'node:fs/promises';
+import { lstat, mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import { findUser } from '../exec/users.js';
 import { failed } from './ends.js';
+import { giveTo } from './give-to.js';
 import { layoutOf, releaseFolder } from './release-layout.js';
 import type { StepContext, StepEnd } from './step.js';
 
@@ -13,10 +13,14 @@ import type { StepContext, StepEnd } from './step.js';
 export async function linkShared(tree: string, context: StepContext): Promise<StepEnd | null> {
   const { shared } = layoutOf(context.target);
   for (const path of context.target.shared.map((path) => path.replace(/\/+$/, ''))) {
-    if (!isPlain(path)) return failed('stage_failed', `the shared path "${path}" must be relative, without ".."`);
+    if (!isPlain(path))
+      return failed('stage_failed', `the shared path "${path}" must be relative, without ".."`);
     const crooked = (await linkedParent(tree, path)) ?? (await linkedParent(shared, path));
     if (crooked !== null) {
-      return failed('stage_failed', `the shared path ${path} leads through ${crooked}, which is not a folder`);
+      return failed(
+        'stage_failed',
+        `the shared path ${path} leads through ${crooked}, which is not a folder`,
+      );
     }
     await makeParents(shared, path, context);
     await provide(join(tree, path), join(shared, path), context);
@@ -26,7 +30,11 @@ export async function linkShared(tree: string, context: StepContext): Promise<St
 }
 
 function isPlain(path: string): boolean {
-  return path !== '' && !path.includes('\0') && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+  return (
+    path !== '' &&
+    !path.includes('\0') &&
+    path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+  );
 }
 
 /** The first part of the way to `path` that is there and not a folder itself. */
@@ -51,7 +59,7 @@ async function makeParents(shared: string, path: string, context: StepContext): 
 async function makeFolder(folder: string, context: StepContext): Promise<void> {
   if ((await lstat(folder).catch(() => null)) !== null) return;
   await mkdir(folder, { mode: 0o755 });
-  await giveToUser(folder, context);
+  await giveTo(context.target.user, folder);
 }
 
 async function provide(inTree: string, inShared: string, context: StepContext): Promise<void> {
@@ -59,7 +67,7 @@ async function provide(inTree: string, inShared: string, context: StepContext): 
   const inCommit = await lstat(inTree).catch(() => null);
   if (inCommit !== null && !inCommit.isSymbolicLink()) {
     await rename(inTree, inShared);
-    await giveToUser(inShared, context);
+    await giveTo(context.target.user, inShared);
     await context.log(`${inShared} now holds what came with the commit`);
   } else if (!basename(inShared).includes('.')) await makeFolder(inShared, context);
   else await context.log(`${inShared} is not there yet; the release links to it`);
@@ -71,10 +79,4 @@ async function linkTo(tree: string, path: string, context: StepContext): Promise
   await mkdir(dirname(place), { recursive: true });
   const release = releaseFolder(context.target, context.commit);
   await symlink(relative(dirname(join(release, path)), join(layoutOf(context.target).shared, path)), place);
-}
-
-async function giveToUser(path: string, context: StepContext): Promise<void> {
-  if (context.target.user === '' || process.getuid?.() !== 0) return;
-  const user = await findUser(context.target.user);
-  if (user !== null) await chown(path, user.uid, user.gid);
 }

@@ -4,7 +4,15 @@ import type { Stage } from '../../proto/gen/fraisier/v1/plan.js';
 import { endOfCommand, endOfDiskError, failed, succeeded } from './ends.js';
 import { gitOf, gitRead, mirrorFolder } from './git.js';
 import { linkShared } from './shared-paths.js';
-import { isFolder, isStaged, layoutOf, liveRelease, releaseFolder, syncFolder, writeReleaseMark } from './release-layout.js';
+import {
+  isFolder,
+  isStaged,
+  layoutOf,
+  liveRelease,
+  releaseFolder,
+  syncFolder,
+  writeReleaseMark,
+} from './release-layout.js';
 import type { RunStep, StepContext, StepEnd } from './step.js';
 
 /**
@@ -34,7 +42,11 @@ async function clearAway(commit: string, context: StepContext): Promise<StepEnd 
     left.push(commit);
   }
   if (left.length === 0) return null;
-  return run(['rm', '-rf', '--', ...left.map((name) => join(releases, name))], 'clearing away a broken release', context);
+  return run(
+    ['rm', '-rf', '--', ...left.map((name) => join(releases, name))],
+    'clearing away a broken release',
+    context,
+  );
 }
 
 async function writeRelease(commit: string, release: string, context: StepContext): Promise<StepEnd> {
@@ -53,7 +65,13 @@ async function writeRelease(commit: string, release: string, context: StepContex
 
 async function marked(commit: string, context: StepContext, summary: string): Promise<StepEnd> {
   const stagedAt = context.now().toISOString();
-  await writeReleaseMark(context.target, { commit, stagedAt, activatedAt: null, provenGoodAt: null, previous: null });
+  await writeReleaseMark(context.target, {
+    commit,
+    stagedAt,
+    activatedAt: null,
+    provenGoodAt: null,
+    previous: null,
+  });
   return succeeded({ summary });
 }
 
@@ -70,13 +88,18 @@ async function checkout(commit: string, staging: string, context: StepContext): 
 /** The code belongs to the user it runs as. */
 async function handOver(staging: string, context: StepContext): Promise<StepEnd | null> {
   const { user } = context.target;
-  if (user === '' || process.getuid?.() !== 0) return null;
+  if (user === '') return null;
   return run(['chown', '-R', '-h', '--', `${user}:`, staging], `giving the release to ${user}`, context);
 }
 
 /** Null when it went well. */
 async function run(argv: readonly string[], what: string, context: StepContext): Promise<StepEnd | null> {
-  const end = await context.command({ argv: ['/bin/sh', '-c', 'exec "$@" 2>&1', 'run', ...argv], capture: true });
+  const end = await context.command({
+    argv: ['/bin/sh', '-c', 'exec "$@" 2>&1', 'run', ...argv],
+    capture: true,
+  });
   if (end.ended === 'exited' && end.exitCode === 0) return null;
-  return end.ended === 'exited' ? failed('stage_failed', `${what}: ${end.output.trim()}`) : endOfCommand(end, what, 'stage_failed');
+  return end.ended === 'exited'
+    ? failed('stage_failed', `${what}: ${end.output.trim()}`)
+    : endOfCommand(end, what, 'stage_failed');
 }

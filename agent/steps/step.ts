@@ -5,7 +5,11 @@ import type { Policy } from '../policy.js';
 /** How a step ended. A failed step is a result, a cancelled one did not fail, an interrupted one is neither. */
 export type StepEnd =
   | { readonly outcome: typeof Outcome.SUCCEEDED; readonly result?: Partial<StepResult> }
-  | { readonly outcome: typeof Outcome.FAILED; readonly reason: Reason; readonly result?: Partial<StepResult> }
+  | {
+      readonly outcome: typeof Outcome.FAILED;
+      readonly reason: Reason;
+      readonly result?: Partial<StepResult>;
+    }
   | { readonly outcome: typeof Outcome.CANCELLED; readonly reason: Reason }
   | { readonly outcome: typeof Outcome.INTERRUPTED; readonly reason: Reason };
 

@@ -22,7 +22,8 @@ export class AgentsToken extends ClientCommand {
     const wanted = { name: flags.name, labels: labels(flags.label ?? []), ttlMs: parseDuration(flags.ttl) };
     return this.tell(flags, (control) => control.ask('createJoinToken', wanted), {
       text: ({ token, command, expiresAt }) => {
-        if (command !== '') this.complain(`on the host: ${command}`);
+        // The command carries the token, which is to stand on stdout alone.
+        if (command !== '') this.complain(`on the host: ${command.replaceAll(token, 'TOKEN')}`);
         if (expiresAt !== undefined) this.complain(`usable once, until ${expiresAt.toISOString()}`);
         return `${token}\n`;
       },

@@ -63,7 +63,7 @@ function clipped(line: string, columns: number): string {
   for (const part of line.split(INK)) {
     if (INK.test(part)) text += part;
     else {
-      const characters = [...part];
+      const characters = Array.from(part);
       text += characters.slice(0, room).join('');
       room = Math.max(0, room - characters.length);
     }

@@ -58,7 +58,9 @@ export async function revokeAgent(db: Db, name: string): Promise<boolean> {
 }
 
 export async function setCertificate(db: Db, name: string, serial: string, expiresAt: Date): Promise<void> {
-  await db('tb_agent').where({ name }).update({ certificate_serial: serial, certificate_expires_at: expiresAt });
+  await db('tb_agent')
+    .where({ name })
+    .update({ certificate_serial: serial, certificate_expires_at: expiresAt });
 }
 
 export async function takeLease(db: Db, name: string, lease: NewLease): Promise<number | null> {
@@ -95,11 +97,15 @@ export async function holdLease(db: Db, name: string, epoch: number): Promise<bo
 }
 
 export async function endLease(db: Db, name: string, epoch: number): Promise<void> {
-  await db('tb_agent').where({ name, epoch }).update({ controller_id: null, lease_expires_at: clock(db) });
+  await db('tb_agent')
+    .where({ name, epoch })
+    .update({ controller_id: null, lease_expires_at: clock(db) });
 }
 
 export async function setLive(db: Db, name: string, live: readonly LiveFraise[]): Promise<void> {
-  await db('tb_agent').where({ name }).update({ live: toJson(live) });
+  await db('tb_agent')
+    .where({ name })
+    .update({ live: toJson(live) });
 }
 
 function fromRow(row: Row): AgentRow {

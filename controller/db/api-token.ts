@@ -14,7 +14,10 @@ export async function apiToken(db: Db, tokenHash: string): Promise<ApiTokenRow |
   return { name: row.name, role: row.role, expiresAt: row.expires_at, revokedAt: row.revoked_at };
 }
 
-export async function insertApiToken(db: Db, token: ApiTokenRow & { readonly tokenHash: string }): Promise<void> {
+export async function insertApiToken(
+  db: Db,
+  token: ApiTokenRow & { readonly tokenHash: string },
+): Promise<void> {
   await db('tb_api_token').insert({
     token_hash: token.tokenHash,
     name: token.name,

@@ -27,7 +27,10 @@ async function loadAuthority(db: Db): Promise<StoredAuthority | null> {
 }
 
 /** The table has room for one row, so that a second insert waits for the first and then does nothing. */
-async function storeAuthority(db: Db, { certificatePem, sealedKey }: StoredAuthority): Promise<StoredAuthority> {
+async function storeAuthority(
+  db: Db,
+  { certificatePem, sealedKey }: StoredAuthority,
+): Promise<StoredAuthority> {
   await db('tb_authority')
     .insert({ certificate_pem: certificatePem, sealed_key: toBuffer(sealedKey) })
     .onConflict('one')

@@ -1,3 +1,4 @@
+import type { Knex } from 'knex';
 import { orDatabaseAway } from './connection-failure.js';
 import { clock } from './row.js';
 import type { Db } from './row.js';
@@ -34,7 +35,11 @@ export async function registerController(db: Db, { id, advertised, version }: Ne
 
 /** Says that it lives; false when it is not registered (any more). */
 export async function touchController(db: Db, id: string): Promise<boolean> {
-  const touched = await orDatabaseAway(db('tb_controller').where({ id }).update({ seen_at: clock(db) }));
+  const touched = await orDatabaseAway(
+    db('tb_controller')
+      .where({ id })
+      .update({ seen_at: clock(db) }),
+  );
   return touched === 1;
 }
 
@@ -47,11 +52,10 @@ export async function unregisterController(db: Db, id: string): Promise<void> {
 export async function controllers(db: Db, withinMs: number | null = null): Promise<readonly ControllerRow[]> {
   const rows = await orDatabaseAway(
     db('tb_controller')
-      .modify((query) =>
-        withinMs === null
-          ? query
-          : query.whereRaw(`seen_at > clock_timestamp() - ? * interval '1 millisecond'`, [withinMs]),
-      )
+      .whereRaw(`(?::float is null or seen_at > clock_timestamp() - ? * interval '1 millisecond')`, [
+        withinMs,
+        withinMs,
+      ] as Knex.RawBinding[])
       .orderBy([{ column: 'seen_at', order: 'desc' }, 'id'])
       .select<Row[]>(),
   );

@@ -78,8 +78,13 @@ export function openDatabase(options: DatabaseOptions): Knex {
     pool: { min: 0, max: options.poolSize ?? 10, idleTimeoutMillis: 30_000 },
     acquireConnectionTimeout: 10_000,
     migrations: { migrationSource },
+    log: SILENT,
   });
 }
+
+function ignore(): void {}
+/** What knex would print, it throws as well. */
+const SILENT: Knex.Logger = { warn: ignore, error: ignore, debug: ignore, deprecate: ignore };
 
 /** Any number that nothing else locks: one migration at a time, also of several controllers at once. */
 const MIGRATION_LOCK = 7_246_001;

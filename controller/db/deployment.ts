@@ -77,14 +77,18 @@ export async function unfinishedDeployments(
 ): Promise<readonly DeploymentRow[]> {
   const records = await db('tb_deployment')
     .whereRaw(`status in ('queued', 'running', 'paused', 'rolling_back')`)
-    .modify((query) => (where === undefined ? query : query.where(where)))
+    .where(where ?? {})
     .orderBy('position')
     .select<DeploymentRecord[]>();
   return records.map(deploymentFromRecord);
 }
 
 /** A deployment of kind `rollback` made its version live whether it is called `rolled_back` or `succeeded`. */
-export async function lastSucceeded(db: Db, fraise: string, environment: string): Promise<DeploymentRow | null> {
+export async function lastSucceeded(
+  db: Db,
+  fraise: string,
+  environment: string,
+): Promise<DeploymentRow | null> {
   const records = await select<DeploymentRecord>(
     db,
     `select * from tb_deployment

@@ -19,7 +19,11 @@ interface Row {
   readonly reason: Reason | null;
   readonly last_seq: number;
   readonly cancel_reason: Reason | null;
-  readonly current_step: { readonly name: string; readonly startedAt: string; readonly timeoutMs: number } | null;
+  readonly current_step: {
+    readonly name: string;
+    readonly startedAt: string;
+    readonly timeoutMs: number;
+  } | null;
   readonly previous_release: string | null;
   readonly previous_proven_good: boolean | null;
   readonly migration: MigrationState | null;

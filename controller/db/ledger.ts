@@ -23,7 +23,10 @@ import * as webhooks from './webhook-event.js';
  * commit whose answer got lost: it may have happened, and every caller's work is safe to repeat (law 2).
  */
 export function createLedger(db: Knex): Ledger {
-  return bound(db, async (work) => await orDatabaseAway(db.transaction(async (tx) => await work(within(tx)))));
+  return bound(
+    db,
+    async (work) => await orDatabaseAway(db.transaction(async (tx) => await work(within(tx)))),
+  );
 }
 
 function within(tx: Knex.Transaction): Ledger {

@@ -1,3 +1,4 @@
+import type { Knex } from 'knex';
 import { FraisierError } from '../../proto/error-codes.js';
 import type { DeploymentRow } from '../deployments/ledger.js';
 import type { DeliveryQuery, DeploymentQuery, Page, Records } from '../deployments/records.js';
@@ -6,6 +7,7 @@ import { orDatabaseAway } from './connection-failure.js';
 import { deploymentFromRecord } from './deployment-row.js';
 import type { DeploymentRecord } from './deployment-row.js';
 import { logs } from './run-log.js';
+import { asked } from './row.js';
 import type { Db } from './row.js';
 import { stats } from './stats.js';
 import { deliveriesBefore, delivery, deliveryFromRecord } from './webhook-event.js';
@@ -32,10 +34,9 @@ async function deployments(db: Db, query: DeploymentQuery): Promise<Page<Deploym
   const { fraise, environment, since, cursor, limit } = query;
   const before = positionOf(cursor);
   const records = await db('v_deployment_history')
-    .modify((all) => (fraise === null ? all : all.where({ fraise })))
-    .modify((all) => (environment === null ? all : all.where({ environment })))
-    .modify((all) => (since === null ? all : all.where('created_at', '>=', since)))
-    .modify((all) => (before === null ? all : all.where('position', '<', before)))
+    .where(asked({ fraise, environment }))
+    .whereRaw('(?::timestamptz is null or created_at >= ?)', [since, since] as Knex.RawBinding[])
+    .whereRaw('(?::bigint is null or position < ?)', [before, before] as Knex.RawBinding[])
     .orderBy('position', 'desc')
     .limit(limit + 1)
     .select<DeploymentRecord[]>();

@@ -2,7 +2,9 @@ import { FraisierError } from '../../proto/error-codes.js';
 
 /** A move that the transition table does not have: a mistake of the caller, nothing was written. */
 export function illegalMove(what: 'deployment' | 'run', id: string, from: string, to: string): FraisierError {
-  return new FraisierError('internal', `${what} ${id} cannot go from ${from} to ${to}`, { facts: { from, to } });
+  return new FraisierError('internal', `${what} ${id} cannot go from ${from} to ${to}`, {
+    facts: { from, to },
+  });
 }
 
 const REFUSALS = {
@@ -11,7 +13,9 @@ const REFUSALS = {
   one_run_per_attempt: () =>
     new FraisierError('internal', 'there is a run of this phase and attempt on this host already'),
   tb_deployment_request_id_key: () =>
-    new FraisierError('internal', 'this request has made a deployment already', { facts: { request: 'known' } }),
+    new FraisierError('internal', 'this request has made a deployment already', {
+      facts: { request: 'known' },
+    }),
 } as const;
 
 /** What the ledger says when a unique rule of its schema would be broken. */

@@ -24,6 +24,13 @@ export function clockPlus(db: Db, ms: number): Knex.Raw {
   return db.raw(`clock_timestamp() + ? * interval '1 millisecond'`, [ms]);
 }
 
+/** Conditions for a `where`: those that are not null. */
+export function asked(conditions: Readonly<Record<string, string | null>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(conditions).flatMap(([name, value]) => (value === null ? [] : [[name, value]])),
+  );
+}
+
 /** Plain bytes; the driver's Buffer is a view on memory it shares. */
 export function bytes(buffer: Uint8Array): Uint8Array {
   return new Uint8Array(buffer);

@@ -8,13 +8,21 @@ import type { Db } from './row.js';
 /** Advisory locks of this class, one per deployment, are held by transactions that append to its logs. */
 const WRITING = 7246;
 
+interface Appended {
+  /** Where the output ended before, as far as this statement could see. */
+  readonly stored: number;
+  /** Where it ends now; null when nothing was added. */
+  readonly added: number | null;
+  readonly wanted: boolean;
+}
+
 /**
  * One round trip unless somebody stored the same bytes meanwhile. Shares a lock with the other writers of the deployment
  * until the transaction ends: nobody waits for it, but `logs` sees by it whose numbers are still to come.
  */
 export async function appendLog(db: Db, chunk: NewLogChunk): Promise<number> {
   const { runId, deploymentId, step, attempt, offset, data, truncated } = chunk;
-  const [found] = await select<{ stored: number; added: number | null; wanted: boolean }>(
+  const [found] = await select<Appended>(
     db,
     `with locked as materialized (
             select pg_advisory_xact_lock_shared(${WRITING}, hashtext(?))),
@@ -43,8 +51,8 @@ export async function appendLog(db: Db, chunk: NewLogChunk): Promise<number> {
       ...[deploymentId, runId, step, attempt, truncated],
     ],
   );
-  if (found === undefined || (found.wanted && found.added === null)) return await endOf(db, chunk);
-  return found.added ?? found.stored;
+  const { stored, added, wanted } = found as Appended;
+  return wanted && added === null ? await endOf(db, chunk) : (added ?? stored);
 }
 
 async function endOf(db: Db, { runId, step, attempt }: NewLogChunk): Promise<number> {
@@ -53,7 +61,7 @@ async function endOf(db: Db, { runId, step, attempt }: NewLogChunk): Promise<num
     'select coalesce(max(end_offset), 0) as end from tb_run_log where run_id = ? and step = ? and attempt = ?',
     [runId, step, attempt],
   );
-  return row?.end ?? 0;
+  return (row as { end: number }).end;
 }
 
 export async function logPositions(db: Db, runId: string): Promise<readonly LogPosition[]> {
@@ -118,9 +126,9 @@ async function settledNumber(db: Db, deploymentId: string): Promise<number> {
      select highest, array(${WRITERS} and highest is not null) as writers from numbered`,
     [deploymentId],
   );
-  const { highest, writers } = look ?? { highest: 0, writers: [] };
+  const { highest, writers } = look as { highest: number; writers: readonly string[] };
   const until = performance.now() + 2000;
-  for (let left = writers; left.length > 0; ) {
+  for (let left = writers; left.length > 0;) {
     if (performance.now() > until) return 0;
     await sleep(5);
     const rows = await select<{ writer: string }>(db, WRITERS, [deploymentId]);

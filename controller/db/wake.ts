@@ -25,7 +25,13 @@ const KEYS: Readonly<Record<WakeTopic['about'], string>> = {
   question: 'id',
 };
 
-function isTopic(topic: Partial<Record<string, unknown>> | null): topic is WakeTopic & Record<string, unknown> {
+function isTopic(
+  topic: Partial<Record<string, unknown>> | null,
+): topic is WakeTopic & Record<string, unknown> {
   const about = topic?.['about'];
-  return typeof about === 'string' && Object.hasOwn(KEYS, about) && typeof topic?.[KEYS[about as 'host']] === 'string';
+  return (
+    typeof about === 'string' &&
+    Object.hasOwn(KEYS, about) &&
+    typeof topic?.[KEYS[about as 'host']] === 'string'
+  );
 }

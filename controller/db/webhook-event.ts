@@ -1,7 +1,8 @@
+import type { Knex } from 'knex';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { DeliveryRow, NewDelivery } from '../deployments/ledger.js';
 import type { DeliveryQuery } from '../deployments/records.js';
-import { bytes, select, toBuffer, toJson } from './row.js';
+import { asked, bytes, select, toBuffer, toJson } from './row.js';
 import type { Db } from './row.js';
 
 /** A row of tb_webhook_event, with what v_webhook_history adds. */
@@ -73,8 +74,8 @@ export async function deliveriesBefore(
   before: number | null,
 ): Promise<DeliveryRecord[]> {
   return await db('v_webhook_history')
-    .modify((query) => (verdict === null ? query : query.where({ verdict })))
-    .modify((query) => (before === null ? query : query.where('position', '<', before)))
+    .where(asked({ verdict }))
+    .whereRaw('(?::bigint is null or position < ?)', [before, before] as Knex.RawBinding[])
     .orderBy('position', 'desc')
     .limit(limit + 1)
     .select<DeliveryRecord[]>();

@@ -96,9 +96,15 @@ async function resolveRef(edges: Edges, host: string, environment: Environment, 
   const plan = makePlan({ environment, commit: '', ref, hosts: [host], madeAt: new Date(0) });
   const steps = plan.phases.flatMap((phase) => phase.steps).concat(plan.measure, plan.migrateDownTemplate);
   const question = { target: targetOf(environment), ref, steps };
-  const answer = await askAgent(edges, host, { $case: 'resolveRef', value: question }, RESOLVE_MS);
+  const answer = await askAgent(edges, host, { $case: 'resolveRef', value: question }, RESOLVE_MS).catch(unknownCommit);
   if (answer.$case === 'resolved') return answer.value.commit;
   throw new FraisierError('no_answer', `the agent on ${host} answered something else than a commit`);
+}
+
+/** What a deployment calls a commit that cannot be found is, in a request, a commit that does not exist. */
+function unknownCommit(error: unknown): never {
+  if (!(error instanceof FraisierError) || error.reason.code !== 'commit_not_found') throw error;
+  throw new FraisierError('unknown_commit', error.message, { ...error.reason, cause: error });
 }
 
 function refusal(why: Reason): FraisierError {

@@ -1,4 +1,10 @@
-import { Server, type ChannelOptions, type ServerCredentials } from '@grpc/grpc-js';
+import {
+  logVerbosity,
+  Server,
+  setLogVerbosity,
+  type ChannelOptions,
+  type ServerCredentials,
+} from '@grpc/grpc-js';
 import { formatAddress, parseAddress } from '../../proto/address.js';
 import { FraisierError } from '../../proto/error-codes.js';
 
@@ -7,6 +13,8 @@ export const LARGEST_MESSAGE = 4 * 1024 * 1024;
 
 /** A server that notices dead links within half a minute and refuses messages beyond 4 MiB. */
 export function newServer(more: ChannelOptions = {}): Server {
+  // grpc-js would print to standard error what we report ourselves.
+  setLogVerbosity(logVerbosity.NONE);
   return new Server({
     'grpc.keepalive_time_ms': 20_000,
     'grpc.keepalive_timeout_ms': 10_000,
@@ -24,7 +32,7 @@ export async function bindPort(
   { address, flag }: { readonly address: string; readonly flag: string },
   credentials: ServerCredentials,
 ): Promise<string> {
-  const wanted = parseAddress(address.startsWith(':') ? `0.0.0.0${address}` : address, 0);
+  const wanted = parseAddress(address, 0);
   const port = await bind(server, formatAddress(wanted), credentials).catch((error: Error) => {
     throw cannotListen(address, flag, error);
   });

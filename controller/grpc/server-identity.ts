@@ -1,4 +1,6 @@
-import { experimental, ServerCredentials } from '@grpc/grpc-js';
+import type { SecureServerOptions } from 'node:http2';
+import type { SecureContextOptions } from 'node:tls';
+import { ServerCredentials } from '@grpc/grpc-js';
 import type { Edges } from '../deployments/edges.js';
 import type { Logger } from '../logger.js';
 import type { CertificateAuthority, Identity } from '../pki/certificate-authority.js';
@@ -26,14 +28,19 @@ export interface ServerIdentity {
 /** Issues the first certificate, and a new one whenever half of its time is over; open connections stay. */
 export async function openServerIdentity(options: ServerIdentityOptions): Promise<ServerIdentity> {
   const { authority, names, after, now, logger } = options;
-  const presented = new Presented(authority.certificatePem, await authority.issueServer(names, now()));
-  let renewAt = halfway(now(), presented.identity.expiresAt);
+  let identity = await authority.issueServer(names, now());
+  let renewAt = halfway(now(), identity.expiresAt);
+  const forCallers = new RenewableCredentials({}, secureContext(identity, authority));
+  const forAgents = new RenewableCredentials(
+    { requestCert: true, rejectUnauthorized: true },
+    secureContext(identity, authority),
+  );
   const look = async (): Promise<void> => {
-    if (now() >= renewAt) {
-      presented.change(await authority.issueServer(names, now()));
-      renewAt = halfway(now(), presented.identity.expiresAt);
-      logger.info({ expiresAt: presented.identity.expiresAt }, 'server certificate renewed');
-    }
+    if (now() < renewAt) return;
+    identity = await authority.issueServer(names, now());
+    renewAt = halfway(now(), identity.expiresAt);
+    for (const credentials of [forCallers, forAgents]) credentials.renew(secureContext(identity, authority));
+    logger.info({ expiresAt: identity.expiresAt }, 'server certificate renewed');
   };
   const lookAgain = (): (() => void) =>
     after(LOOK_EVERY_MS, () => {
@@ -41,57 +48,31 @@ export async function openServerIdentity(options: ServerIdentityOptions): Promis
       look().catch((error: unknown) => logger.error({ err: error }, 'server certificate not renewed'));
     });
   let cancel = lookAgain();
-  return {
-    // The parameters are misnamed in grpc-js 1.14: the identity is the first one.
-    forCallers: createCredentials(presented, null as never, false),
-    forAgents: createCredentials(presented, presented, true),
-    close: () => cancel(),
-  };
+  return { forCallers, forAgents, close: () => cancel() };
 }
-
-const createCredentials = experimental.createCertificateProviderServerCredentials;
 
 function halfway(from: Date, to: Date): Date {
   return new Date((from.getTime() + to.getTime()) / 2);
 }
 
-/** What grpc-js asks for certificates; listeners are called after they were added, never while. */
-class Presented implements experimental.CertificateProvider {
-  identity: Identity;
-  readonly #authorityPem: string;
-  readonly #listeners = new Set<experimental.IdentityCertificateUpdateListener>();
+function secureContext(
+  { chainPem, privateKeyPem }: Identity,
+  authority: CertificateAuthority,
+): SecureContextOptions {
+  return { ca: authority.certificatePem, cert: chainPem, key: privateKeyPem };
+}
 
-  constructor(authorityPem: string, identity: Identity) {
-    this.#authorityPem = authorityPem;
-    this.identity = identity;
+/** Credentials whose certificate can be exchanged while servers listen with them. */
+class RenewableCredentials extends ServerCredentials {
+  constructor(options: SecureServerOptions, context: SecureContextOptions) {
+    super(options, context);
   }
 
-  change(identity: Identity): void {
-    this.identity = identity;
-    for (const listener of this.#listeners) listener(this.#update());
+  renew(context: SecureContextOptions): void {
+    this.updateSecureContextOptions(context);
   }
 
-  addIdentityCertificateListener(listener: experimental.IdentityCertificateUpdateListener): void {
-    this.#listeners.add(listener);
-    setImmediate(() => listener(this.#update()));
-  }
-
-  removeIdentityCertificateListener(listener: experimental.IdentityCertificateUpdateListener): void {
-    this.#listeners.delete(listener);
-  }
-
-  addCaCertificateListener(listener: experimental.CaCertificateUpdateListener): void {
-    setImmediate(() => listener({ caCertificate: Buffer.from(this.#authorityPem) }));
-  }
-
-  removeCaCertificateListener(): void {
-    // The authority never changes, so nobody is kept.
-  }
-
-  #update(): experimental.IdentityCertificateUpdate {
-    return {
-      certificate: Buffer.from(this.identity.chainPem),
-      privateKey: Buffer.from(this.identity.privateKeyPem),
-    };
+  override _equals(other: ServerCredentials): boolean {
+    return this === other;
   }
 }

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Assignment } from '../../proto/gen/fraisier/v1/agent.js';
 import type { Step } from '../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../proto/error-codes.js';
-import { systemDisk, type Disk } from '../../agent/disk.js';
+import { systemDisk, type AppendFile, type Disk } from '../../agent/disk.js';
 import { createRunFolder } from '../../agent/run-folder.js';
 import type { ExecSpec } from '../../agent/exec/exec.js';
 import { Runs } from '../../agent/runs.js';
@@ -242,10 +242,12 @@ async function killedAt(folder: string, assignment: Assignment, at: number): Pro
     expect(counts('hook')).to.be.at.most(1);
     expect(words.at(-1), `killed at write ${at}: ${words.join(', ')}`).to.equal('run succeeded');
   });
+  await mortal.bury();
 }
 
 /** From its so-maniest write on, nothing reaches the disk and nothing comes back. */
-function mortalDisk(diesAt: number): { disk: Disk; dead: Promise<void>; writes: () => number } {
+function mortalDisk(diesAt: number): { disk: Disk; dead: Promise<void>; writes: () => number; bury: () => Promise<void> } {
+  const files: AppendFile[] = [];
   let count = 0;
   let die = (): void => undefined;
   const dead = new Promise<void>((resolve) => (die = resolve));
@@ -263,8 +265,12 @@ function mortalDisk(diesAt: number): { disk: Disk; dead: Promise<void>; writes: 
     remove: (path) => write(() => systemDisk.remove(path)),
     openForAppend: async (path) => {
       const file = await systemDisk.openForAppend(path);
+      files.push(file);
       return { ...file, write: (bytes) => write(() => file.write(bytes)), sync: () => write(() => file.sync()) };
     },
   };
-  return { disk, dead, writes: () => count };
+  const bury = async (): Promise<void> => {
+    for (const file of files) await file.close();
+  };
+  return { disk, dead, writes: () => count, bury };
 }

@@ -145,7 +145,7 @@ describe('fraisier, asked by people and programs', () => {
     ]);
     expect({ code, stdout }).to.deep.equal({ code: 0, stdout: 'frj_for_web-3\n' });
     expect(stderr).to.equal(
-      'on the host: fraisier agent install --controller c1:9090 --join-token-file -\nusable once, until 2026-11-23T13:00:00.000Z\n',
+      'on the host: FRAISIER_JOIN_TOKEN=TOKEN fraisier agent --controller c1:9090\nusable once, until 2026-11-23T13:00:00.000Z\n',
     );
     expect(lastHeard()).to.deep.equal({
       method: 'createJoinToken',
@@ -154,7 +154,7 @@ describe('fraisier, asked by people and programs', () => {
     expect(await json('agents', 'token', '--name', 'web-3')).to.deep.equal({
       token: 'frj_for_web-3',
       expires_at: '2026-11-23T13:00:00.000Z',
-      command: 'fraisier agent install --controller c1:9090 --join-token-file -',
+      command: 'FRAISIER_JOIN_TOKEN=frj_for_web-3 fraisier agent --controller c1:9090',
     });
   });
 

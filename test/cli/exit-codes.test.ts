@@ -47,8 +47,8 @@ describe('exit codes', () => {
   it('are 5 for a deployment that a host refused by its policy', () => {
     const refusal = reason('policy_refused', 'web-1 does not allow this path');
     expect(exitCodeOfDeployment(aDeployment({ status: 'failed', reason: refusal }), 'deploy')).to.equal(5);
-    const host = { ...aFailedDeployment().hosts[0]!, reason: refusal };
-    expect(exitCodeOfDeployment(aFailedDeployment({ hosts: [host] }), 'deploy')).to.equal(5);
+    const hosts = aFailedDeployment().hosts.map((host) => ({ ...host, reason: refusal }));
+    expect(exitCodeOfDeployment(aFailedDeployment({ hosts }), 'deploy')).to.equal(5);
     expect(exitCodeOfDeployment(aDeployment({ status: 'rolled_back', reason: refusal }), 'deploy')).to.equal(
       1,
     );

@@ -201,7 +201,7 @@ export function createJoinToken({ name }: control.CreateJoinTokenRequest): contr
   return {
     token: `frj_for_${name}`,
     expiresAt: at(3600),
-    command: 'fraisier agent install --controller c1:9090 --join-token-file -',
+    command: `FRAISIER_JOIN_TOKEN=frj_for_${name} fraisier agent --controller c1:9090`,
   };
 }
 

@@ -1,4 +1,4 @@
-import { Deployment, WatchEvent } from '../../proto/gen/fraisier/v1/control.js';
+import type { Deployment, WatchEvent } from '../../proto/gen/fraisier/v1/control.js';
 import { Outcome, type RunEvent } from '../../proto/gen/fraisier/v1/agent.js';
 import { Phase, type Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../proto/error-codes.js';

@@ -80,7 +80,9 @@ export function aConfiguration(environment: Environment = anEnvironment()): Conf
   };
 }
 
-export function aDeployment(more: Partial<DeploymentRow> & { environmentConfig?: Environment; hosts?: string[] } = {}): DeploymentRow {
+export function aDeployment(
+  more: Partial<DeploymentRow> & { environmentConfig?: Environment; hosts?: string[] } = {},
+): DeploymentRow {
   const { environmentConfig = anEnvironment(), hosts = ['web-1', 'web-2'], ...rest } = more;
   return {
     id: 'd_1',
@@ -117,7 +119,12 @@ export function aDeployment(more: Partial<DeploymentRow> & { environmentConfig?:
 let runs = 0;
 
 /** A run of `d_1`; ended ones were dispatched and finished, and a prepared host had a previous release. */
-export function aRun(host: string, phase: RunRow['phase'], status: RunRow['status'], more: Partial<RunRow> = {}): RunRow {
+export function aRun(
+  host: string,
+  phase: RunRow['phase'],
+  status: RunRow['status'],
+  more: Partial<RunRow> = {},
+): RunRow {
   runs += 1;
   const pending = status === 'pending';
   const open = pending || status === 'dispatched' || status === 'running';

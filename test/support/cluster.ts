@@ -1,4 +1,4 @@
-import { mkdtemp, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { launchAgent, type AgentSpec } from './cluster-agent.js';
@@ -81,6 +81,9 @@ export class Cluster {
     const server = options.databaseUrl ?? process.env['DATABASE_URL'] ?? '';
     const database = server === '' ? undefined : await scratchDatabase(server);
     await mkdir(join(folder, 'apps'));
+    // As root, the embedded server runs as another user, who must be able to pass through to its data.
+    await mkdir(join(folder, 'controller'));
+    await chmod(folder, 0o711);
     return new Cluster(folder, await freePorts(3), options, database);
   }
 
@@ -164,10 +167,13 @@ export class Cluster {
   async stop(): Promise<readonly string[]> {
     await Promise.all([...this.#agents.values()].map((agent) => agent.stop()));
     await this.controller.stop();
-    const killed = await killProcessesBelow(this.folder);
     await this.#dropDatabase();
-    await rm(this.folder, { recursive: true, force: true });
-    return killed.map(({ argv }) => argv);
+    const killed: string[] = [];
+    for (const folder of [...(await movedDatabase(this.folder)), this.folder]) {
+      killed.push(...(await killProcessesBelow(folder)).map(({ argv }) => argv));
+      await rm(folder, { recursive: true, force: true });
+    }
+    return killed;
   }
 }
 
@@ -175,4 +181,10 @@ async function isHealthy(http: string): Promise<boolean> {
   const answer = await fetch(`${http}/health`, { signal: AbortSignal.timeout(2_000) });
   await answer.body?.cancel();
   return answer.ok;
+}
+
+/** Where the embedded server keeps its data when its user may not pass through to the controller's state folder. */
+async function movedDatabase(folder: string): Promise<readonly string[]> {
+  const place = await readFile(join(folder, 'controller', 'postgres', 'moved-to'), 'utf8').catch(() => '');
+  return place === '' ? [] : [place.trim()];
 }

@@ -97,7 +97,12 @@ async function startServer(): Promise<TestServer> {
   // Not 0700: as root the server runs as another user, who then finds its data here.
   await chmod(folder, 0o711);
   // Nothing here outlives a power cut.
-  const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' };
+  const settings = {
+    fsync: 'off',
+    synchronous_commit: 'off',
+    full_page_writes: 'off',
+    max_connections: '200',
+  };
   const embedded = await startEmbedded({ folder: join(folder, 'postgresql'), settings });
   return await prepare(embedded.url, async () => {
     await embedded.stop();
@@ -135,7 +140,11 @@ async function prepare(serverUrl: string, stopServer: () => Promise<void>): Prom
 
   const template = await create('template0');
   const db = openDatabase({ url: urlOf(template) });
-  await migrateToLatest(db).finally(async () => await db.destroy());
+  try {
+    await migrateToLatest(db);
+  } finally {
+    await db.destroy();
+  }
   return { urlOf, take, giveBack: (name) => void free.push(name), create, drop, stop };
 }
 

@@ -37,9 +37,15 @@ export async function memoryEdges(configuration = SAMPLE_CONFIGURATION): Promise
   let ids = 0;
   const memory = memoryLedger(() => new Date(now));
   const { ledger, waking } = memory;
-  if (configuration !== '') await ledger.insertConfiguration({ text: configuration, fileName: 'fraises.yaml', appliedBy: 'ana' });
+  if (configuration !== '')
+    await ledger.insertConfiguration({ text: configuration, fileName: 'fraises.yaml', appliedBy: 'ana' });
   for (const name of ['web-1', 'web-2']) {
-    await ledger.enrolAgent({ name, labels: {}, certificateSerial: '01', certificateExpiresAt: new Date(now + 1e9) });
+    await ledger.enrolAgent({
+      name,
+      labels: {},
+      certificateSerial: '01',
+      certificateExpiresAt: new Date(now + 1e9),
+    });
     await ledger.takeLease(name, {
       controllerId: 'c_1',
       leaseMs: 3_600_000,

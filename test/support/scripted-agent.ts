@@ -8,7 +8,10 @@ import { recordProgress } from '../../controller/deployments/record-progress.js'
 import { PREVIOUS } from './builders.js';
 
 /** What a step of the script comes to: fine, or how it ends otherwise. */
-export type Script = (step: Step, run: RunRow) => 'succeeded' | 'failed' | 'cancelled' | 'interrupted' | 'hangs';
+export type Script = (
+  step: Step,
+  run: RunRow,
+) => 'succeeded' | 'failed' | 'cancelled' | 'interrupted' | 'hangs';
 
 const OUTCOMES = {
   succeeded: Outcome.SUCCEEDED,
@@ -71,16 +74,27 @@ export class ScriptedAgent {
   private async end(run: RunRow, ends: keyof typeof OUTCOMES): Promise<void> {
     if (run.phase === 'release' || run.phase === 'undo') this.live = run.commit;
     const why = ends === 'succeeded' ? undefined : reason('run_failed', `${ends} as the script says`);
-    await this.report(run, { $case: 'runFinished', value: { outcome: OUTCOMES[ends], reason: why, liveRelease: this.live } });
+    await this.report(run, {
+      $case: 'runFinished',
+      value: { outcome: OUTCOMES[ends], reason: why, liveRelease: this.live },
+    });
   }
 
   private finished(step: Step, ends: keyof typeof OUTCOMES): Body {
-    const migration = step.action?.$case === 'migrationStatus' ? { revision: 'r1', pending: ['r2'] } : undefined;
+    const migration =
+      step.action?.$case === 'migrationStatus' ? { revision: 'r1', pending: ['r2'] } : undefined;
     const result = StepResult.fromPartial({
       previousRelease: step.name === 'preflight' ? this.live : '',
       ...(migration === undefined ? {} : { migration }),
     });
-    const value = { step: step.name, attempt: 1, outcome: OUTCOMES[ends], reason: undefined, durationMs: 1, result };
+    const value = {
+      step: step.name,
+      attempt: 1,
+      outcome: OUTCOMES[ends],
+      reason: undefined,
+      durationMs: 1,
+      result,
+    };
     return { $case: 'stepFinished', value: { ...value, logBytes: 0, logTruncated: false } };
   }
 

@@ -22,7 +22,7 @@ export async function lockFolder(
   const name = await lockName(folder);
   const file = join(socketFolder, `fraisier-${name.slice(0, 16)}.lock`);
   const address = platform === 'linux' ? `\0fraisier-${name}` : file;
-  const server = (await tryListen(address)) ?? (await replaceDead(address, folder));
+  const server = await listenAlone(address, folder);
   return async () => {
     server.close();
     await once(server, 'close');
@@ -34,22 +34,21 @@ async function lockName(folder: string): Promise<string> {
   const file = join(folder, 'lock-name');
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
   await writeFile(draft, randomBytes(16).toString('hex'), { mode: 0o600 });
-  await link(draft, file).catch(ignoreExisting);
+  // Whoever was faster has linked its own; any other failure shows when it is read.
+  await link(draft, file).catch(() => undefined);
   await rm(draft);
   const secret = await readFile(file, 'utf8');
   return createHash('sha256').update(`${folder}\0${secret}`).digest('hex').slice(0, 40);
 }
 
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error;
-}
-
-async function replaceDead(address: string, folder: string): Promise<Server> {
-  const holder = await askHolder(address);
-  if (holder !== null) throw inUse(folder, holder);
-  if (!address.startsWith('\0')) await rm(address, { force: true });
-  const server = await tryListen(address);
-  if (server === null) throw inUse(folder, 'another process');
+async function listenAlone(address: string, folder: string): Promise<Server> {
+  let server = await tryListen(address);
+  while (server === null) {
+    const holder = await askHolder(address);
+    if (holder !== null) throw inUse(folder, holder);
+    if (!address.startsWith('\0')) await rm(address, { force: true });
+    server = await tryListen(address);
+  }
   return server;
 }
 
@@ -84,8 +83,7 @@ async function askHolder(address: string): Promise<string | null> {
   try {
     for await (const chunk of socket) text += String(chunk);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    if (['ECONNREFUSED', 'ENOENT'].includes(code)) return null;
+    if (['ECONNREFUSED', 'ENOENT'].includes(String((error as NodeJS.ErrnoException).code))) return null;
   }
   return text === '' ? 'another process' : text;
 }

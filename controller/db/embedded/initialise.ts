@@ -23,7 +23,12 @@ export async function initialise(
   for (const name of await readdir(place)) {
     if (name.startsWith('data.new-')) await rm(join(place, name), { recursive: true });
   }
-  if (await access(data).then(() => true, () => false)) {
+  if (
+    await access(data).then(
+      () => true,
+      () => false,
+    )
+  ) {
     await checkVersion(data, version);
     return;
   }
@@ -41,8 +46,8 @@ async function runInitdb(folder: string, runtime: Runtime, user: ServerUser | nu
     await promisify(execFile)(join(runtime.bin, 'initdb'), argv, processOptions(runtime, user, folder));
   } catch (cause) {
     await rm(folder, { recursive: true, force: true });
-    const said = (cause as { stderr?: string }).stderr?.trim() ?? '';
-    throw new FraisierError('database_away', `the embedded PostgreSQL could not be set up: ${said || String(cause)}`, {
+    const said = (cause as { stderr: string }).stderr.trim() || String(cause);
+    throw new FraisierError('database_away', `the embedded PostgreSQL could not be set up: ${said}`, {
       hint: 'make room or mend the permissions of the state folder; or set DATABASE_URL (always so on Alpine Linux)',
       cause,
     });

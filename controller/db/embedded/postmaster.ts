@@ -76,7 +76,10 @@ function quoteListItem(path: string): string {
  * Shuts down a server that an earlier controller left running on this data (the caller holds the folder's lock, so
  * nobody uses it), and removes its pid file when the number belongs to another program by now.
  */
-export async function endLeftover(data: string, platform: NodeJS.Platform = process.platform): Promise<boolean> {
+export async function endLeftover(
+  data: string,
+  platform: NodeJS.Platform = process.platform,
+): Promise<boolean> {
   const pidFile = join(data, 'postmaster.pid');
   const text = await readFile(pidFile, 'utf8').catch(() => '');
   const pid = Number(text.split('\n', 1)[0]);
@@ -94,20 +97,29 @@ async function isPostmasterOf(pid: number, data: string, platform: NodeJS.Platfo
     const folder = await readlink(`/proc/${pid}/cwd`).catch(() => '');
     return folder === (await realpath(data));
   }
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'command=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'command=', '-p', String(pid)]).catch(() => ({
+    stdout: '',
+  }));
   return stdout.includes(`-D ${data}`);
 }
 
 /** Fast shutdown, then immediate, then SIGKILL; returns when the process is gone. */
 export async function endProcess(pid: number, patienceMs = 15_000): Promise<void> {
-  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
+  for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
     signalIfThere(pid, signal);
-    const until = Date.now() + patienceMs;
-    while (Date.now() < until) {
-      if (!signalIfThere(pid, 0)) return;
-      await sleep(10);
-    }
+    if (await isGoneWithin(pid, patienceMs)) return;
   }
+  signalIfThere(pid, 'SIGKILL');
+  await isGoneWithin(pid, patienceMs);
+}
+
+async function isGoneWithin(pid: number, patienceMs: number): Promise<boolean> {
+  const until = Date.now() + patienceMs;
+  while (signalIfThere(pid, 0)) {
+    if (Date.now() > until) return false;
+    await sleep(10);
+  }
+  return true;
 }
 
 /** False when there is no such process. */

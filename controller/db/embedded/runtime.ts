@@ -40,10 +40,14 @@ function packageEntry(name: string): string {
   try {
     return createRequire(import.meta.url).resolve(name);
   } catch (cause) {
-    throw new FraisierError('database_away', `no embedded PostgreSQL for this machine: ${name} is not installed`, {
-      hint: 'set DATABASE_URL to a PostgreSQL server, or install fraisier with its optional dependencies',
-      cause,
-    });
+    throw new FraisierError(
+      'database_away',
+      `no embedded PostgreSQL for this machine: ${name} is not installed`,
+      {
+        hint: 'set DATABASE_URL to a PostgreSQL server, or install fraisier with its optional dependencies',
+        cause,
+      },
+    );
   }
 }
 

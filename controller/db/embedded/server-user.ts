@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
-import { dirname, parse } from 'node:path';
+import { userInfo } from 'node:os';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { FraisierError } from '../../../proto/error-codes.js';
 
@@ -18,7 +19,7 @@ export const UNPRIVILEGED_USERS = ['postgres', 'nobody'] as const;
  */
 export async function serverUser(
   dataFolder: string,
-  { uid = process.getuid?.() ?? 1, candidates = UNPRIVILEGED_USERS as readonly string[] } = {},
+  { uid = userInfo().uid, candidates = UNPRIVILEGED_USERS as readonly string[] } = {},
 ): Promise<ServerUser | null> {
   const owner = await ownerOf(dataFolder);
   if (uid !== 0) {
@@ -30,23 +31,30 @@ export async function serverUser(
     const user = await lookUp(name);
     if (user !== null) return user;
   }
-  throw new FraisierError('database_away', 'PostgreSQL refuses to run as root and there is no user to run it as', {
-    hint: `make one of the users ${candidates.join(', ')}, or set DATABASE_URL`,
-  });
+  throw new FraisierError(
+    'database_away',
+    'PostgreSQL refuses to run as root and there is no user to run it as',
+    {
+      hint: `make one of the users ${candidates.join(', ')}, or set DATABASE_URL`,
+    },
+  );
 }
 
 function notOurs(folder: string, owner: number, uid: number): FraisierError {
-  return new FraisierError('database_away', `${folder} belongs to user ${owner}, this controller runs as user ${uid}`, {
-    hint: 'run the controller as root or as the user it ran as before, or give it its own --state',
-  });
+  return new FraisierError(
+    'database_away',
+    `${folder} belongs to user ${owner}, this controller runs as user ${uid}`,
+    {
+      hint: 'run the controller as root or as the user it ran as before, or give it its own --state',
+    },
+  );
 }
 
 /** Whether the user may enter this folder, all those above it included. Looks at permission bits only, not at ACLs. */
 export async function mayEnter(folder: string, user: ServerUser): Promise<boolean> {
-  for (let path = folder; ; path = dirname(path)) {
-    if (!(await allows(path, user, 0o1))) return false;
-    if (path === parse(path).root) return true;
-  }
+  if (!(await allows(folder, user, 0o1))) return false;
+  const above = dirname(folder);
+  return above === folder || (await mayEnter(above, user));
 }
 
 /** Whether the user may read and run this file where it lies. */

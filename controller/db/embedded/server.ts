@@ -15,7 +15,12 @@ export interface EmbeddedLogger {
 
 export interface EmbeddedServerOptions {
   readonly launch: Omit<Launch, 'log'>;
-  readonly connection: { readonly host: string; readonly port: number; readonly user: string; readonly database: string };
+  readonly connection: {
+    readonly host: string;
+    readonly port: number;
+    readonly user: string;
+    readonly database: string;
+  };
   readonly logFile: string;
   readonly logger: EmbeddedLogger | undefined;
   /** Recovery after a crash may take its time. */
@@ -130,20 +135,25 @@ function isGone(child: ChildProcess): boolean {
 async function makeDatabase(connection: EmbeddedServerOptions['connection']): Promise<unknown> {
   const client = new pg.Client({ ...connection, database: 'postgres', connectionTimeoutMillis: 5000 });
   client.on('error', () => undefined);
+  let problem: unknown = null;
   try {
     await client.connect();
-    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [connection.database]);
+    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [
+      connection.database,
+    ]);
     if (rowCount === 0) await client.query(`create database ${connection.database}`);
-    return null;
-  } catch (problem) {
-    return problem;
-  } finally {
-    await client.end().catch(() => undefined);
+  } catch (error) {
+    problem = error;
   }
+  await client.end().catch(() => undefined);
+  return problem;
 }
 
 async function openLog(file: string): Promise<Awaited<ReturnType<typeof open>>> {
-  const size = await stat(file).then((found) => found.size, () => 0);
+  const size = await stat(file).then(
+    (found) => found.size,
+    () => 0,
+  );
   if (size > LARGEST_LOG_BYTES) await rename(file, `${file}.1`);
   return await open(file, 'a', 0o600);
 }

@@ -27,7 +27,8 @@ export async function aFakeSystemd(folder: string): Promise<FakeSystemd> {
     systemdRun: await fake('systemd-run', 'run'),
     systemctl: await fake('systemctl', 'ctl'),
     journalctl: await fake('journalctl', 'journal'),
-    addUnit: (unit, state) => writeFile(join(table, `${unit}.json`), JSON.stringify({ LoadState: 'loaded', ...state })),
+    addUnit: (unit, state) =>
+      writeFile(join(table, `${unit}.json`), JSON.stringify({ LoadState: 'loaded', ...state })),
     told: (unit) => readFile(join(table, `${unit}.json`), 'utf8'),
   };
 }

@@ -53,7 +53,9 @@ describe('commands as detached process groups', () => {
 
   it('appends to what is there, and keeps captured standard output apart', () =>
     withFolder(async (folder) => {
-      const spec = aSpec(folder, ['sh', '-c', 'echo out; echo err >&2'], { captureFile: join(folder, 'captured') });
+      const spec = aSpec(folder, ['sh', '-c', 'echo out; echo err >&2'], {
+        captureFile: join(folder, 'captured'),
+      });
       await writeFile(spec.outputFile, 'before\n');
       await run(spec);
       expect(await outputOf(spec)).to.equal('before\nerr\n');
@@ -63,7 +65,7 @@ describe('commands as detached process groups', () => {
   it('hands on arguments as they are, and nothing of the agent’s own environment', () =>
     withFolder(async (folder) => {
       await writeFile(join(folder, 'host.env'), 'SECRET="from host"\nFRAISIER_FRAISE=forged\n');
-      const argv = [program('prints-surroundings.sh'), '$HOME', '%n', 'a b', '', "'\"", '*', 'line\nbreak'];
+      const argv = [program('prints-surroundings.sh'), '$HOME', '%n', 'a b', '', '\'"', '*', 'line\nbreak'];
       const spec = aSpec(folder, argv, {
         environment: { FRAISIER_FRAISE: 'checkout' },
         environmentFile: join(folder, 'host.env'),
@@ -74,7 +76,7 @@ describe('commands as detached process groups', () => {
       expect(output).to.include('SECRET=from host\n').and.to.include('FRAISIER_FRAISE=checkout\n');
       const names = output.split('\n').map((line) => /^([A-Z_]+)=/.exec(line)?.[1]);
       const wanted = ['FRAISIER_FRAISE', 'HOME', 'LANG', 'LOGNAME', 'PATH', 'PWD', 'SECRET', 'USER'];
-      expect(names.filter((name) => name !== undefined)).to.deep.equal(wanted);
+      expect(names.filter((name) => name !== undefined).toSorted()).to.deep.equal(wanted);
     }));
 
   describe('what cannot be started', () => {
@@ -87,7 +89,10 @@ describe('commands as detached process groups', () => {
 
     it('says which program is missing, and where it was looked for', () =>
       withFolder(async (folder) => {
-        await refused(aSpec(folder, ['no-such-program']), 'no-such-program: no such program in /usr/local/sbin:');
+        await refused(
+          aSpec(folder, ['no-such-program']),
+          'no-such-program: no such program in /usr/local/sbin:',
+        );
         await refused(aSpec(folder, ['./missing.sh'], { id: 'r_1-b-1-2' }), './missing.sh: no such file');
         await refused(aSpec(folder, [], { id: 'r_1-b-1-3' }), 'the command is empty');
       }));
@@ -98,15 +103,24 @@ describe('commands as detached process groups', () => {
         await refused(aSpec(folder, ['./plain.txt']), './plain.txt is not executable');
         await refused(aSpec(folder, [folder], { id: 'r_1-b-1-2' }), 'is a folder');
         const script = program('names-no-interpreter');
-        await refused(aSpec(folder, [script], { id: 'r_1-b-1-3' }), 'names the interpreter /nowhere/interpreter');
+        await refused(
+          aSpec(folder, [script], { id: 'r_1-b-1-3' }),
+          'names the interpreter /nowhere/interpreter',
+        );
       }));
 
     it('says that the working folder, the environment file or the user is not there', () =>
       withFolder(async (folder) => {
         await refused(aSpec(folder, ['true'], { cwd: join(folder, 'gone') }), 'gone does not exist');
         const file = join(folder, 'no.env');
-        await refused(aSpec(folder, ['true'], { environmentFile: file, id: 'r_1-b-1-2' }), `${file} cannot be read`);
-        const why = process.getuid?.() === 0 ? 'no user nobody-at-all' : 'must be root to run a command as nobody-at-all';
+        await refused(
+          aSpec(folder, ['true'], { environmentFile: file, id: 'r_1-b-1-2' }),
+          `${file} cannot be read`,
+        );
+        const why =
+          process.getuid?.() === 0
+            ? 'no user nobody-at-all'
+            : 'must be root to run a command as nobody-at-all';
         await refused(aSpec(folder, ['true'], { user: 'nobody-at-all', id: 'r_1-b-1-3' }), why);
       }));
 
@@ -119,7 +133,11 @@ describe('commands as detached process groups', () => {
 
   it('runs a command as another user only when the agent is root', () =>
     withFolder(async (folder) => {
-      const spec = aSpec('/', ['id', '-un'], { user: 'nobody', folder, outputFile: join(folder, 'output.log') });
+      const spec = aSpec('/', ['id', '-un'], {
+        user: 'nobody',
+        folder,
+        outputFile: join(folder, 'output.log'),
+      });
       const end = await run(spec);
       if (process.getuid?.() === 0) expect(await outputOf(spec)).to.equal('nobody\n');
       else expect(end).to.have.property('message').that.includes('must be root');
@@ -216,8 +234,14 @@ describe('commands as detached process groups', () => {
     it('goes on after SIGKILL to the agent, and its end is read by the next one', () =>
       withFolder(async (folder) => {
         const gate = join(folder, 'gate');
-        const spec = aSpec(folder, ['sh', '-c', `echo started; until [ -e ${gate} ]; do sleep 0.02; done; exit 5`]);
-        const agent = fork(fileURLToPath(new URL('start-command.js', import.meta.url)), [JSON.stringify(spec)]);
+        const spec = aSpec(folder, [
+          'sh',
+          '-c',
+          `echo started; until [ -e ${gate} ]; do sleep 0.02; done; exit 5`,
+        ]);
+        const agent = fork(fileURLToPath(new URL('start-command.js', import.meta.url)), [
+          JSON.stringify(spec),
+        ]);
         await until('the command runs', async () => (await outputOf(spec)).includes('started'));
         agent.kill('SIGKILL');
         await until('the agent is dead', () => agent.signalCode !== null);
@@ -230,7 +254,9 @@ describe('commands as detached process groups', () => {
     it('stops what an earlier agent started', () =>
       withFolder(async (folder) => {
         const spec = aSpec(folder, [program('ignores-sigterm.sh')]);
-        const agent = fork(fileURLToPath(new URL('start-command.js', import.meta.url)), [JSON.stringify(spec)]);
+        const agent = fork(fileURLToPath(new URL('start-command.js', import.meta.url)), [
+          JSON.stringify(spec),
+        ]);
         await until('the command runs', async () => (await outputOf(spec)).includes('ready'));
         agent.kill('SIGKILL');
         await exec.stop(spec);
@@ -244,7 +270,10 @@ describe('commands as detached process groups', () => {
         const mark = await readFile(marksOf(spec).process, 'utf8');
         const fields = mark.slice(mark.lastIndexOf(')') + 2).split(' ');
         fields[19] = String(Number(fields[19]) - 100);
-        await writeFile(marksOf(spec).process, `${mark.slice(0, mark.lastIndexOf(')') + 2)}${fields.join(' ')}`);
+        await writeFile(
+          marksOf(spec).process,
+          `${mark.slice(0, mark.lastIndexOf(')') + 2)}${fields.join(' ')}`,
+        );
         expect(await exec.look(spec)).to.deep.equal({ ended: 'absent' });
         await exec.stop(spec);
         expect(await isRunning(await wrapperPid(spec))).to.equal(true);
@@ -325,6 +354,8 @@ async function wrapperPid(spec: ExecSpec): Promise<number> {
 async function replaceByPsLine(spec: ExecSpec): Promise<void> {
   const { runProgram } = await import('../../../agent/exec/run-program.js');
   const pid = String(await wrapperPid(spec));
-  const { stdout } = await runProgram(['ps', '-o', 'pid=,stat=,pgid=,lstart=', '-p', pid], { timeoutMs: 5000 });
+  const { stdout } = await runProgram(['ps', '-o', 'pid=,stat=,pgid=,lstart=', '-p', pid], {
+    timeoutMs: 5000,
+  });
   await writeFile(marksOf(spec).process, stdout);
 }

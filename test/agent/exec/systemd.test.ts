@@ -18,7 +18,9 @@ describe('systemd as steps see it', () => {
       const fake = await aFakeSystemd(folder);
       await fake.addUnit('a.service', { NRestarts: '2', Environment: 'A=1 B=2' });
       const systemd = systemctlSystemd(fake);
-      expect(await systemd.show('a.service', ['LoadState', 'NRestarts', 'Environment', 'Nothing'])).to.deep.equal({
+      expect(
+        await systemd.show('a.service', ['LoadState', 'NRestarts', 'Environment', 'Nothing']),
+      ).to.deep.equal({
         LoadState: 'loaded',
         NRestarts: '2',
         Environment: 'A=1 B=2',
@@ -35,7 +37,11 @@ describe('systemd as steps see it', () => {
       await fake.addUnit('a.service', {});
       await fake.addUnit('b.service', { fails: true });
       const systemd = systemctlSystemd(fake);
-      expect(await systemd.restart('a.service', never())).to.deep.equal({ ended: 'exited', exitCode: 0, output: '' });
+      expect(await systemd.restart('a.service', never())).to.deep.equal({
+        ended: 'exited',
+        exitCode: 0,
+        output: '',
+      });
       expect(await systemd.restart('b.service', never())).to.deep.equal({
         ended: 'exited',
         exitCode: 1,
@@ -50,15 +56,24 @@ describe('systemd as steps see it', () => {
       await fake.addUnit('a.service', { hangs: true });
       const systemd = systemctlSystemd(fake);
       const why = reason('cancelled', 'enough');
-      expect(await systemd.restart('a.service', AbortSignal.abort(why))).to.deep.equal({ ended: 'stopped', reason: why });
+      expect(await systemd.restart('a.service', AbortSignal.abort(why))).to.deep.equal({
+        ended: 'stopped',
+        reason: why,
+      });
       const other = await systemd.restart('a.service', AbortSignal.abort(new Error('leaving')));
       expect(other).to.have.nested.property('reason.code', 'cancelled');
     }));
 
   it('does not know the outcome where systemctl itself is missing', () =>
     withFolder(async (folder) => {
-      const systemd = systemctlSystemd({ systemctl: join(folder, 'no-systemctl'), journalctl: join(folder, 'no-journalctl') });
-      expect(await systemd.restart('a.service', never())).to.have.nested.property('reason.code', 'outcome_unknown');
+      const systemd = systemctlSystemd({
+        systemctl: join(folder, 'no-systemctl'),
+        journalctl: join(folder, 'no-journalctl'),
+      });
+      expect(await systemd.restart('a.service', never())).to.have.nested.property(
+        'reason.code',
+        'outcome_unknown',
+      );
       expect(await systemd.journalTail('a.service', 5)).to.equal('');
     }));
 

@@ -7,7 +7,7 @@ import { endOfUnit, transientUnitExec } from '../../../agent/exec/transient-unit
 import { unitNameOf } from '../../../agent/exec/unit-name.js';
 import { aFakeSystemd } from './a-fake-systemd.js';
 import type { FakeSystemd } from './a-fake-systemd.js';
-import { aSpec, isRunning, never, outputOf, program, until, withFolder } from './a-spec.js';
+import { aSpec, isRunning, never, outputOf, program, until, withFolder, writeExecutable } from './a-spec.js';
 
 interface Bench {
   readonly exec: Exec;
@@ -27,7 +27,11 @@ const benches: [string, (use: (bench: Bench) => Promise<void>) => Promise<void>]
   ],
 ];
 const { systemd, root } = thisHost();
-if (systemd && root) benches.push(['systemd itself', (use) => withFolder((folder) => use(benchOf(transientUnitExec(), folder)))]);
+if (systemd && root)
+  benches.push([
+    'systemd itself',
+    (use) => withFolder((folder) => use(benchOf(transientUnitExec(), folder))),
+  ]);
 
 function benchOf(exec: Exec, folder: string): Bench {
   const run = async (spec: ExecSpec): ReturnType<Exec['wait']> => {
@@ -51,10 +55,10 @@ for (const [over, withBench] of benches) {
         expect(await exec.look(spec)).to.deep.equal({ ended: 'absent' });
       }));
 
-    for (const status of [0, 200, 203, 255]) {
+    for (const status of [0, 1, 127, 203, 255]) {
       it(`reports exit status ${status} as what it is`, () =>
         withBench(async ({ exec, folder, run }) => {
-          const spec = aSpec(folder, [program('exits-with.sh'), String(status)], { id: fresh() });
+          const spec = aSpec(folder, ['sh', '-c', `sleep 0.1; exit ${status}`], { id: fresh() });
           expect(await run(spec)).to.deep.equal({ ended: 'exited', exitCode: status });
           await exec.forget(spec);
         }));
@@ -72,7 +76,19 @@ for (const [over, withBench] of benches) {
     it('hands on arguments and environment as they are, and shows no value to others', () =>
       withBench(async ({ exec, folder, run }) => {
         await writeFile(join(folder, 'host.env'), 'HOST_SECRET="from host"\nFRAISIER_FRAISE="forged"\n');
-        const words = ['$HOME', '${HOME}', '$$', '%n %%', 'a b', '', "'\"", '\\x41 \\', 'line\nbreak', ';', '*'];
+        const words = [
+          '$HOME',
+          '${HOME}',
+          '$$',
+          '%n %%',
+          'a b',
+          '',
+          '\'"',
+          '\\x41 \\',
+          'line\nbreak',
+          ';',
+          '*',
+        ];
         const spec = aSpec(folder, [program('prints-surroundings.sh'), ...words], {
           id: fresh(),
           environment: { FRAISIER_FRAISE: 'checkout', ODD: 'a "b" \\ $HOME `c` \' %n\nsecond' },
@@ -83,7 +99,9 @@ for (const [over, withBench] of benches) {
         for (const word of words) expect(output).to.include(`argument <${word}>\n`);
         expect(output).to.include('FRAISIER_FRAISE=checkout\n').and.to.include('HOST_SECRET=from host\n');
         expect(output).to.include('ODD=a "b" \\ $HOME `c` \' %n\nsecond\n');
-        expect(output).to.match(/^PATH=\/usr\/local\/sbin:/m).and.to.match(/^HOME=/m);
+        expect(output)
+          .to.match(/^PATH=\/usr\/local\/sbin:/m)
+          .and.to.match(/^HOME=/m);
         await exec.forget(spec);
         expect((await readdir(folder)).filter((name) => name.startsWith(spec.id))).to.deep.equal([]);
       }));
@@ -106,9 +124,9 @@ for (const [over, withBench] of benches) {
         };
         expect(await message(['no-such-program'])).to.include('no such program in');
         expect(await message(['true'], { cwd: join(folder, 'gone') })).to.include('does not exist');
-        expect(await message(['true'], { environmentFile: join(folder, 'no.env') })).to.include('cannot be read');
-        await writeFile(join(folder, 'garbage'), '\x7fELF garbage', { mode: 0o755 });
-        expect(await message(['./garbage'])).to.include('systemd did not start it');
+        expect(await message(['true'], { environmentFile: join(folder, 'no.env') })).to.include(
+          'cannot be read',
+        );
       }));
 
     it('asks with SIGTERM, and kills what ignores it after the grace', () =>
@@ -192,7 +210,12 @@ describe('transient units', () => {
       expect(told).not.to.include('hush').and.not.to.include('User');
       expect((await stat(join(folder, `${spec.id}.environment`))).mode & 0o777).to.equal(0o600);
       if (!root) return;
-      const other = aSpec('/', ['true'], { id: fresh(), folder, outputFile: join(folder, 'output.log'), user: 'nobody' });
+      const other = aSpec('/', ['true'], {
+        id: fresh(),
+        folder,
+        outputFile: join(folder, 'output.log'),
+        user: 'nobody',
+      });
       await exec.start(other);
       expect(await fake.told(unitNameOf(other.id))).to.include('["User","nobody"]');
     }));
@@ -204,8 +227,32 @@ describe('transient units', () => {
       await exec.start(spec);
       expect(await exec.look(spec)).to.have.property('ended', 'not_found');
       await writeFile(join(fake.table, 'broken'), '');
-      const error = await exec.look(aSpec(folder, ['true'], { id: fresh() })).catch((thrown: unknown) => thrown);
-      expect(error).to.have.property('message', 'systemctl show: Failed to connect to bus: Connection refused');
+      const error = await exec
+        .look(aSpec(folder, ['true'], { id: fresh() }))
+        .catch((thrown: unknown) => thrown);
+      expect(error).to.have.property(
+        'message',
+        'systemctl show: Failed to connect to bus: Connection refused',
+      );
+    }));
+
+  it('end at once with systemd’s own words when it does not start them', () =>
+    withFake(async (fake, folder) => {
+      const systemdRun = await writeExecutable(
+        join(folder, 'refuses'),
+        '#!/bin/sh\necho "Access denied" >&2\nexit 1\n',
+      );
+      const exec = transientUnitExec({ ...fake, systemdRun });
+      const spec = aSpec(folder, ['true'], { id: fresh() });
+      await exec.start(spec);
+      const end = { ended: 'not_found', message: 'systemd did not start it: Access denied' };
+      expect(await exec.look(spec)).to.deep.equal(end);
+      const gone = transientUnitExec({ ...fake, systemdRun: join(folder, 'no-systemd-run') });
+      const other = aSpec(folder, ['true'], { id: fresh() });
+      await gone.start(other);
+      expect(await gone.look(other))
+        .to.have.property('message')
+        .that.includes('ENOENT');
     }));
 
   it('bound what a flood leaves on disk', () =>
@@ -224,21 +271,51 @@ describe('transient units', () => {
     expect(unitNameOf('x'.repeat(300))).to.match(/^fraisier-x{200}-[0-9a-f]{16}\.service$/);
   });
 
-  const running = { LoadState: 'loaded', ActiveState: 'active', SubState: 'running', ActiveEnterTimestampMonotonic: '1' };
+  const running = {
+    LoadState: 'loaded',
+    ActiveState: 'active',
+    SubState: 'running',
+    ActiveEnterTimestampMonotonic: '1',
+  };
+  const unborn = {
+    ...running,
+    ActiveState: 'failed',
+    SubState: 'failed',
+    ActiveEnterTimestampMonotonic: '0',
+  };
   const ends: [string, Record<string, string>, object][] = [
     ['not there', { ...running, LoadState: 'not-found' }, { ended: 'absent' }],
     ['inactive', { ...running, ActiveState: 'inactive', SubState: 'dead' }, { ended: 'absent' }],
     ['running', running, { ended: 'running' }],
-    ['about to end', { ...running, ActiveState: 'deactivating', SubState: 'stop-sigterm' }, { ended: 'running' }],
+    [
+      'about to end',
+      { ...running, ActiveState: 'deactivating', SubState: 'stop-sigterm' },
+      { ended: 'running' },
+    ],
     [
       'ended by a signal without a name',
       { ...running, SubState: 'exited', ExecMainCode: '2', ExecMainStatus: '64' },
       { ended: 'signalled', signal: 'signal 64' },
     ],
     [
-      'never really started',
-      { ...running, ActiveState: 'failed', ActiveEnterTimestampMonotonic: '0', Result: 'exit-code', ExecMainStatus: '217' },
+      'never executed',
+      { ...unborn, Result: 'exit-code', ExecMainCode: '1', ExecMainStatus: '217' },
       { ended: 'not_found', message: 'systemd did not start it: exit-code, status 217' },
+    ],
+    [
+      'without the resources to start',
+      { ...unborn, Result: 'resources', ExecMainCode: '0', ExecMainStatus: '0' },
+      { ended: 'not_found', message: 'systemd did not start it: resources, status 0' },
+    ],
+    [
+      'failed faster than systemd looked',
+      { ...unborn, Result: 'exit-code', ExecMainCode: '1', ExecMainStatus: '3' },
+      { ended: 'exited', exitCode: 3 },
+    ],
+    [
+      'dead faster than systemd looked',
+      { ...unborn, Result: 'signal', ExecMainCode: '2', ExecMainStatus: '11' },
+      { ended: 'signalled', signal: 'SIGSEGV' },
     ],
   ];
   for (const [what, properties, end] of ends) {

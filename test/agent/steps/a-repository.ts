@@ -15,11 +15,15 @@ export function aRepository(parent: string, name = 'origin'): TestRepository {
   const folder = join(parent, name);
   mkdirSync(folder, { recursive: true });
   const git = (...args: string[]): string =>
-    execFileSync('git', ['-c', 'user.name=Test', '-c', 'user.email=test@example.com', '-c', 'commit.gpgsign=false', ...args], {
-      cwd: folder,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    }).trim();
+    execFileSync(
+      'git',
+      ['-c', 'user.name=Test', '-c', 'user.email=test@example.com', '-c', 'commit.gpgsign=false', ...args],
+      {
+        cwd: folder,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    ).trim();
   git('init', '--quiet', '--initial-branch=main');
   const commit = (files: Readonly<Record<string, string | null>>, message = 'change'): string => {
     for (const [path, text] of Object.entries(files)) write(join(folder, path), text);

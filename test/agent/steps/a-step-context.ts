@@ -37,14 +37,33 @@ export function aTarget(folder: string, more: Partial<Target> = {}): Target {
 }
 
 export function aPolicy(folder: string, more: Partial<Policy> = {}): Policy {
-  return { file: join(folder, 'policy.yaml'), repositories: [], paths: [folder], units: [], users: [], commands: [], ...more };
+  return {
+    file: join(folder, 'policy.yaml'),
+    repositories: [],
+    paths: [folder],
+    units: [],
+    users: [],
+    commands: [],
+    ...more,
+  };
 }
 
 /** Steps run with real processes below `folder`; `more` replaces parts of their context. */
-export async function aHost(folder: string, target: Partial<Target> = {}, more: Partial<StepContext> = {}): Promise<TestHost> {
+export async function aHost(
+  folder: string,
+  target: Partial<Target> = {},
+  more: Partial<StepContext> = {},
+): Promise<TestHost> {
   const stateFolder = join(folder, 'state');
   await mkdir(join(stateFolder, 'runs'), { recursive: true });
-  const host = { folder, target: aTarget(folder, target), stateFolder, notes: [] as Note[], log: [] as string[], commands: [] as StepCommand[] };
+  const host = {
+    folder,
+    target: aTarget(folder, target),
+    stateFolder,
+    notes: [] as Note[],
+    log: [] as string[],
+    commands: [] as StepCommand[],
+  };
   let steps = 0;
   const run: TestHost['run'] = (action, changes = {}) => {
     const step = Step.fromPartial({ name: `s${++steps}`, timeoutMs: 60_000, repeatable: true });
@@ -84,7 +103,12 @@ function commitIn({ action }: Step): string {
 
 const exec = childProcessExec();
 
-async function runCommand(host: Omit<TestHost, 'run'>, command: StepCommand, id: string, signal: AbortSignal): Promise<CommandEnd> {
+async function runCommand(
+  host: Omit<TestHost, 'run'>,
+  command: StepCommand,
+  id: string,
+  signal: AbortSignal,
+): Promise<CommandEnd> {
   const folder = join(host.stateFolder, 'runs');
   const spec = {
     id,
@@ -111,7 +135,10 @@ async function runCommand(host: Omit<TestHost, 'run'>, command: StepCommand, id:
 }
 
 /** systemd as far as steps see it, with units in memory. */
-export function aSystemd(units: Record<string, Record<string, string>>, more: Partial<Systemd> = {}): Systemd & { readonly asked: string[] } {
+export function aSystemd(
+  units: Record<string, Record<string, string>>,
+  more: Partial<Systemd> = {},
+): Systemd & { readonly asked: string[] } {
   const asked: string[] = [];
   const done = async (act: string, unit: string): Promise<CommandEnd> => {
     asked.push(`${act} ${unit}`);
@@ -120,7 +147,12 @@ export function aSystemd(units: Record<string, Record<string, string>>, more: Pa
   return {
     asked,
     show: async (unit, properties) =>
-      Object.fromEntries(properties.map((property) => [property, units[unit]?.[property] ?? (property === 'LoadState' ? 'not-found' : '')])),
+      Object.fromEntries(
+        properties.map((property) => [
+          property,
+          units[unit]?.[property] ?? (property === 'LoadState' ? 'not-found' : ''),
+        ]),
+      ),
     restart: (unit) => done('restart', unit),
     stop: (unit) => done('stop', unit),
     journalTail: async (unit) => `line of ${unit}\nlast words of ${unit}\n`,

@@ -3,12 +3,23 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Policy } from '../../../agent/policy.js';
 import { checkPolicy } from '../../../agent/steps/check-policy.js';
-import { mayRunCommand, mayUsePath, mayUseRepository, mayUseUnit, mayUseUser } from '../../../agent/steps/policy-rules.js';
+import {
+  mayRunCommand,
+  mayUsePath,
+  mayUseRepository,
+  mayUseUnit,
+  mayUseUser,
+} from '../../../agent/steps/policy-rules.js';
 import { Step } from '../../../proto/gen/fraisier/v1/plan.js';
 import { withFolder } from '../exec/a-spec.js';
 import { aPolicy, aTarget } from './a-step-context.js';
 
-const policy = (more: Partial<Policy>): Policy => ({ ...aPolicy('/nowhere'), paths: [], file: '/etc/fraisier/policy.yaml', ...more });
+const policy = (more: Partial<Policy>): Policy => ({
+  ...aPolicy('/nowhere'),
+  paths: [],
+  file: '/etc/fraisier/policy.yaml',
+  ...more,
+});
 const root = { name: 'root', uid: 0, gid: 0, home: '/root' };
 const carol = { name: 'carol', uid: 1000, gid: 1000, home: '/home/carol' };
 
@@ -53,7 +64,9 @@ describe('what the policy allows', () => {
     expect(mayUseUnit(policy({ units: ['checkout'] }), 'checkout.service')).to.equal(null);
     expect(mayUseUnit(policy({ units: ['checkout.service'] }), 'checkout')).to.equal(null);
     expect(mayUseUnit(policy({ units: ['checkout.service'] }), 'c*')).to.include({ value: 'c*.service' });
-    expect(mayUseUnit(policy({ units: ['checkout.service'] }), 'checkout.timer')).to.include({ value: 'checkout.timer' });
+    expect(mayUseUnit(policy({ units: ['checkout.service'] }), 'checkout.timer')).to.include({
+      value: 'checkout.timer',
+    });
   });
 
   it('lets an agent that is not root be itself, and root only what is listed', () => {
@@ -89,10 +102,16 @@ describe('what the policy allows', () => {
   }
 
   it('names the command by a line that allows exactly it', () => {
-    for (const argv of [['npm', 'ci'], ['sh', '-c', "echo 'it''s' \"x\" *"], ['echo', '', '*', 'a b']]) {
+    for (const argv of [
+      ['npm', 'ci'],
+      ['sh', '-c', "echo 'it''s' \"x\" *"],
+      ['echo', '', '*', 'a b'],
+    ]) {
       const refused = mayRunCommand(policy({}), argv);
       expect(mayRunCommand(policy({ commands: [refused?.value ?? ''] }), argv)).to.equal(null);
-      expect(mayRunCommand(policy({ commands: [refused?.value ?? ''] }), [...argv, 'more'])).not.to.equal(null);
+      expect(mayRunCommand(policy({ commands: [refused?.value ?? ''] }), [...argv, 'more'])).not.to.equal(
+        null,
+      );
     }
   });
 });
@@ -106,15 +125,24 @@ describe('what the policy refuses of an assignment', () => {
   });
   const steps = [
     aStep({ $case: 'preflight', value: { minFreeBytes: 0 } }),
-    aStep({ $case: 'fetch', value: { repository: target.repository, commit: '', ref: '', attempts: 1, delayMs: 0 } }),
+    aStep({
+      $case: 'fetch',
+      value: { repository: target.repository, commit: '', ref: '', attempts: 1, delayMs: 0 },
+    }),
     aStep({ $case: 'stage', value: { commit: '' } }),
     aStep({ $case: 'command', value: { argv: ['npm', 'ci'], shell: '', user: '', commit: '' } }),
     aStep({ $case: 'command', value: { argv: [], shell: 'make all', user: 'builder', commit: '' } }),
     aStep({ $case: 'migrationStatus', value: { argv: ['status'], user: '', commit: '', expect: undefined } }),
-    aStep({ $case: 'migrate', value: { argv: ['up'], user: '', commit: '', direction: 'DIRECTION_UP', environment: {} } }),
+    aStep({
+      $case: 'migrate',
+      value: { argv: ['up'], user: '', commit: '', direction: 'DIRECTION_UP', environment: {} },
+    }),
     aStep({ $case: 'activate', value: { commit: '' } }),
     aStep({ $case: 'restart', value: { how: { $case: 'systemdService', value: 'checkout' } } }),
-    aStep({ $case: 'restart', value: { how: { $case: 'command', value: { argv: ['kick'], shell: '', user: '', commit: '' } } } }),
+    aStep({
+      $case: 'restart',
+      value: { how: { $case: 'command', value: { argv: ['kick'], shell: '', user: '', commit: '' } } },
+    }),
     aStep({ $case: 'restart', value: { how: undefined } }),
     aStep({ $case: 'deactivate', value: { systemdService: 'checkout' } }),
     aStep({ $case: 'deactivate', value: { systemdService: '' } }),
@@ -130,8 +158,12 @@ describe('what the policy refuses of an assignment', () => {
         " --unit checkout.service --user checkout --command 'npm ci' --command \"/bin/sh -c 'make all'\"" +
         ' --user builder --command status --command up --command kick',
     );
-    expect(refused?.message).to.match(/^\/etc\/fraisier\/policy\.yaml does not allow the path \/srv\/app \(add the line "- \/srv\/app" under "paths:"\), /);
-    expect(refused?.message).to.include('running commands as checkout (add the line "- checkout" under "users:")');
+    expect(refused?.message).to.match(
+      /^\/etc\/fraisier\/policy\.yaml does not allow the path \/srv\/app \(add the line "- \/srv\/app" under "paths:"\), /,
+    );
+    expect(refused?.message).to.include(
+      'running commands as checkout (add the line "- checkout" under "users:")',
+    );
     expect(refused?.facts).to.include({ policy: '/etc/fraisier/policy.yaml', refused_1: 'paths: /srv/app' });
   });
 
@@ -158,7 +190,10 @@ describe('what the policy refuses of an assignment', () => {
   });
 
   it('quotes a line that YAML would read otherwise', async () => {
-    const step = aStep({ $case: 'command', value: { argv: ['echo', 'a: b'], shell: '', user: '', commit: '' } });
+    const step = aStep({
+      $case: 'command',
+      value: { argv: ['echo', 'a: b'], shell: '', user: '', commit: '' },
+    });
     const refused = await checkPolicy(aTarget('/srv'), [step], policy({ paths: ['/srv'], users: ['root'] }));
     expect(refused?.message).to.include(`add the line "- "echo 'a: b'"" under`);
   });

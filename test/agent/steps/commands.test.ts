@@ -12,7 +12,10 @@ import type { TestHost } from './a-step-context.js';
 
 const COMMIT = 'c0ffee'.repeat(6) + 'c0ff';
 
-async function withRelease(use: (host: TestHost, release: string) => Promise<void>, target: Partial<Target> = {}): Promise<void> {
+async function withRelease(
+  use: (host: TestHost, release: string) => Promise<void>,
+  target: Partial<Target> = {},
+): Promise<void> {
   await withFolder(async (folder) => {
     const host = await aHost(folder, target);
     const release = join(host.target.appPath, 'releases', COMMIT);
@@ -30,7 +33,8 @@ function reasonOf(end: StepEnd): { code: string; message: string; facts: Record<
   return end.outcome === Outcome.SUCCEEDED ? reason('internal', 'it succeeded') : end.reason;
 }
 
-const logOf = (host: TestHost, step: string): Promise<string> => readFile(join(host.stateFolder, `runs/r_1-${step}-1-1.log`), 'utf8');
+const logOf = (host: TestHost, step: string): Promise<string> =>
+  readFile(join(host.stateFolder, `runs/r_1-${step}-1-1.log`), 'utf8');
 
 describe('command', () => {
   it('runs in the release with what it needs to know, and the host’s environment file', () =>
@@ -59,7 +63,9 @@ describe('command', () => {
 
   it('gives a shell only the string that the user wrote for one', () =>
     withRelease(async (host, release) => {
-      expect((await host.run(commandOf([], { shell: 'echo "$FRAISIER_COMMIT" > out && exit 0' }))).outcome).to.equal(Outcome.SUCCEEDED);
+      expect(
+        (await host.run(commandOf([], { shell: 'echo "$FRAISIER_COMMIT" > out && exit 0' }))).outcome,
+      ).to.equal(Outcome.SUCCEEDED);
       expect(await readFile(join(release, 'out'), 'utf8')).to.equal(`${COMMIT}\n`);
     }));
 
@@ -89,13 +95,19 @@ describe('command', () => {
       expect(died.facts).to.deep.equal({ signal: 'SIGSEGV' });
       const missing = reasonOf(await host.run(commandOf(['no-such-program'])));
       expect(missing.code).to.equal('command_not_found');
-      expect(missing.message).to.match(/^the command "no-such-program" could not be started: no-such-program: no such program in/);
+      expect(missing.message).to.match(
+        /^the command "no-such-program" could not be started: no-such-program: no such program in/,
+      );
     }));
 
   it('says so when the disk is full', () =>
     withRelease(async (host) => {
       const end = await host.run(commandOf(['npm', 'ci']), {
-        command: async () => ({ ended: 'exited', exitCode: 228, output: 'npm ERR! ENOSPC: no space left on device, write\n' }),
+        command: async () => ({
+          ended: 'exited',
+          exitCode: 228,
+          output: 'npm ERR! ENOSPC: no space left on device, write\n',
+        }),
       });
       expect(reasonOf(end).code).to.equal('disk_full');
     }));
@@ -115,7 +127,10 @@ describe('command', () => {
       const run = host.run(commandOf([program('ignores-sigterm.sh')]), { signal: stop.signal });
       await until('it is ready', async () => (await logOf(host, 's1').catch(() => '')).includes('ready'));
       stop.abort(reason('cancelled', 'somebody cancelled it'));
-      expect(await run).to.deep.equal({ outcome: Outcome.CANCELLED, reason: reason('cancelled', 'somebody cancelled it') });
+      expect(await run).to.deep.equal({
+        outcome: Outcome.CANCELLED,
+        reason: reason('cancelled', 'somebody cancelled it'),
+      });
     }));
 
   it('runs as the step’s user before the target’s', () =>
@@ -130,7 +145,10 @@ describe('command', () => {
 });
 
 describe('migration_status', () => {
-  const statusOf = (argv: string[], expectation?: { revision: string; pending: string[] }): Step['action'] => ({
+  const statusOf = (
+    argv: string[],
+    expectation?: { revision: string; pending: string[] },
+  ): Step['action'] => ({
     $case: 'migrationStatus',
     value: { argv, user: '', commit: COMMIT, expect: expectation },
   });
@@ -138,7 +156,9 @@ describe('migration_status', () => {
 
   it('reads the last line of standard output, whatever stands before it', () =>
     withRelease(async (host) => {
-      const end = await host.run(statusOf(printing('hello\n{"revision": "41", "pending": ["42", "43"]}\n\n')));
+      const end = await host.run(
+        statusOf(printing('hello\n{"revision": "41", "pending": ["42", "43"]}\n\n')),
+      );
       expect(end).to.deep.equal({
         outcome: Outcome.SUCCEEDED,
         result: { migration: { revision: '41', pending: ['42', '43'] }, exitCode: 0 },
@@ -148,13 +168,18 @@ describe('migration_status', () => {
     }));
 
   it('takes null for none applied yet', () => {
-    expect(parseMigrationStatus('{"revision": null, "pending": []}')).to.deep.equal({ revision: '', pending: [] });
+    expect(parseMigrationStatus('{"revision": null, "pending": []}')).to.deep.equal({
+      revision: '',
+      pending: [],
+    });
   });
 
   it('accepts exactly what is expected', () =>
     withRelease(async (host) => {
       const argv = printing('{"revision": "41", "pending": ["42"]}');
-      expect((await host.run(statusOf(argv, { revision: '41', pending: ['42'] }))).outcome).to.equal(Outcome.SUCCEEDED);
+      expect((await host.run(statusOf(argv, { revision: '41', pending: ['42'] }))).outcome).to.equal(
+        Outcome.SUCCEEDED,
+      );
       const end = await host.run(statusOf(argv, { revision: '', pending: [] }));
       expect(reasonOf(end).code).to.equal('migrations_changed');
       expect(reasonOf(end).message).to.equal(
@@ -187,7 +212,9 @@ describe('migration_status', () => {
       const end = await host.run(statusOf(['echo', 'up to date']));
       expect(reasonOf(end).code).to.equal('migration_status_unreadable');
       expect(reasonOf(end).facts).to.deep.equal({ output: 'up to date' });
-      expect(reasonOf(await host.run(statusOf(['true']))).message).to.include('its last line is not a JSON object');
+      expect(reasonOf(await host.run(statusOf(['true']))).message).to.include(
+        'its last line is not a JSON object',
+      );
     }));
 
   it('fails when the command does', () =>
@@ -198,14 +225,19 @@ describe('migration_status', () => {
 });
 
 describe('migrate', () => {
-  const migrateOf = (argv: string[], direction: 'DIRECTION_UP' | 'DIRECTION_DOWN' = 'DIRECTION_UP'): Step['action'] => ({
+  const migrateOf = (
+    argv: string[],
+    direction: 'DIRECTION_UP' | 'DIRECTION_DOWN' = 'DIRECTION_UP',
+  ): Step['action'] => ({
     $case: 'migrate',
     value: { direction, argv, user: '', commit: COMMIT, environment: { FRAISIER_REVISION: '41' } },
   });
 
   it('runs one command in the tree of its commit, told where to go back to', () =>
     withRelease(async (host, release) => {
-      const end = await host.run(migrateOf(['sh', '-c', 'echo "$FRAISIER_REVISION $FRAISIER_COMMIT" > ran'], 'DIRECTION_DOWN'));
+      const end = await host.run(
+        migrateOf(['sh', '-c', 'echo "$FRAISIER_REVISION $FRAISIER_COMMIT" > ran'], 'DIRECTION_DOWN'),
+      );
       expect(end).to.deep.equal({ outcome: Outcome.SUCCEEDED, result: { exitCode: 0 } });
       expect(await readFile(join(release, 'ran'), 'utf8')).to.equal(`41 ${COMMIT}\n`);
       expect(host.commands).to.have.length(1);
@@ -221,7 +253,9 @@ describe('migrate', () => {
     withRelease(async (host) => {
       const killed = await host.run(migrateOf([program('dies-by-signal.sh'), 'KILL']));
       expect(killed.outcome).to.equal(Outcome.INTERRUPTED);
-      expect(reasonOf(killed).message).to.equal('the outcome of the migration is not known: it was ended by SIGKILL');
+      expect(reasonOf(killed).message).to.equal(
+        'the outcome of the migration is not known: it was ended by SIGKILL',
+      );
       const stopped = await host.run(migrateOf(['x'], 'DIRECTION_DOWN'), {
         command: async () => ({ ended: 'stopped', reason: reason('timed_out', 'it took too long') }),
       });
@@ -233,31 +267,67 @@ describe('migrate', () => {
 });
 
 describe('restart', () => {
-  const restartUnit = (unit: string): Step['action'] => ({ $case: 'restart', value: { how: { $case: 'systemdService', value: unit } } });
+  const restartUnit = (unit: string): Step['action'] => ({
+    $case: 'restart',
+    value: { how: { $case: 'systemdService', value: unit } },
+  });
 
   it('restarts the unit', () =>
     withRelease(async (host) => {
       const systemd = aSystemd({ 'checkout.service': { ActiveState: 'active' } });
       const end = await host.run(restartUnit('checkout'), { systemd });
-      expect(end).to.deep.equal({ outcome: Outcome.SUCCEEDED, result: { summary: 'checkout.service is active' } });
+      expect(end).to.deep.equal({
+        outcome: Outcome.SUCCEEDED,
+        result: { summary: 'checkout.service is active' },
+      });
       expect(systemd.asked).to.deep.equal(['restart checkout.service']);
     }));
 
   it('shows the unit’s last lines when it does not start', () =>
     withRelease(async (host) => {
-      const failing = aSystemd({}, { restart: async () => ({ ended: 'exited', exitCode: 1, output: 'Job for checkout.service failed.\n' }) });
+      const failing = aSystemd(
+        {},
+        {
+          restart: async () => ({
+            ended: 'exited',
+            exitCode: 1,
+            output: 'Job for checkout.service failed.\n',
+          }),
+        },
+      );
       const end = await host.run(restartUnit('checkout.service'), { systemd: failing });
       expect(reasonOf(end).code).to.equal('restart_failed');
-      expect(reasonOf(end).message).to.equal('checkout.service did not start; its last words: last words of checkout.service');
+      expect(reasonOf(end).message).to.equal(
+        'checkout.service did not start; its last words: last words of checkout.service',
+      );
       expect(host.log).to.deep.equal([
         'Job for checkout.service failed.',
         'the last lines of checkout.service:\nline of checkout.service\nlast words of checkout.service',
       ]);
     }));
 
+  it('quotes the unit before what systemd says of it', () =>
+    withRelease(async (host) => {
+      const words = async (journal: string): Promise<string> => {
+        const systemd = aSystemd(
+          { 'checkout.service': { ActiveState: 'failed' } },
+          { journalTail: async () => journal },
+        );
+        return reasonOf(await host.run(restartUnit('checkout'), { systemd })).facts['output'] ?? '';
+      };
+      const said = '2026-11-23 h1 systemd[1]: checkout.service: Failed with result.';
+      expect(await words(`2026-11-23 h1 node[7]: port is taken\n${said}\n`)).to.equal(
+        '2026-11-23 h1 node[7]: port is taken',
+      );
+      expect(await words(`${said}\n`)).to.equal(said);
+    }));
+
   it('does not believe a restart whose unit has failed at once, even if it said nothing', () =>
     withRelease(async (host) => {
-      const systemd = aSystemd({ 'checkout.service': { ActiveState: 'failed' } }, { journalTail: async () => '' });
+      const systemd = aSystemd(
+        { 'checkout.service': { ActiveState: 'failed' } },
+        { journalTail: async () => '' },
+      );
       const end = await host.run(restartUnit('checkout'), { systemd });
       expect(reasonOf(end).message).to.equal('checkout.service did not start');
       expect(reasonOf(end).facts).to.deep.equal({ unit: 'checkout.service' });
@@ -267,9 +337,14 @@ describe('restart', () => {
     withRelease(async (host) => {
       const why = reason('cancelled', 'enough');
       const systemd = aSystemd({}, { restart: async () => ({ ended: 'stopped', reason: why }) });
-      expect(await host.run(restartUnit('checkout'), { systemd })).to.deep.equal({ outcome: Outcome.CANCELLED, reason: why });
+      expect(await host.run(restartUnit('checkout'), { systemd })).to.deep.equal({
+        outcome: Outcome.CANCELLED,
+        reason: why,
+      });
       const none = await host.run(restartUnit('checkout'));
-      expect(reasonOf(none).message).to.equal('checkout.service cannot be controlled: there is no systemd on this host');
+      expect(reasonOf(none).message).to.equal(
+        'checkout.service cannot be controlled: there is no systemd on this host',
+      );
     }));
 
   it('runs the command that stands for it in the release', () =>
@@ -278,7 +353,10 @@ describe('restart', () => {
         $case: 'restart',
         value: { how: { $case: 'command', value: { argv, shell: '', user: '', commit: COMMIT } } },
       });
-      expect(await host.run(how(['touch', 'restarted']))).to.deep.equal({ outcome: Outcome.SUCCEEDED, result: { exitCode: 0 } });
+      expect(await host.run(how(['touch', 'restarted']))).to.deep.equal({
+        outcome: Outcome.SUCCEEDED,
+        result: { exitCode: 0 },
+      });
       expect(await readFile(join(release, 'restarted'), 'utf8')).to.equal('');
       expect(reasonOf(await host.run(how(['false']))).code).to.equal('restart_failed');
     }));
@@ -306,10 +384,15 @@ describe('a step', () => {
 
   it('throws only when the agent is broken', () =>
     withRelease(async (host) => {
-      const run = host.run(commandOf(['true']), { command: () => Promise.reject(new Error('the disk is gone')) });
+      const run = host.run(commandOf(['true']), {
+        command: () => Promise.reject(new Error('the disk is gone')),
+      });
       expect(await run.catch((error: unknown) => error)).to.have.property('message', 'the disk is gone');
       await writeExecutable(join(host.folder, 'x'), '');
-      const stage = host.run({ $case: 'stage', value: { commit: COMMIT } }, { command: () => Promise.reject(new Error('gone')) });
+      const stage = host.run(
+        { $case: 'stage', value: { commit: COMMIT } },
+        { command: () => Promise.reject(new Error('gone')) },
+      );
       expect(await stage.catch((error: unknown) => error)).to.have.property('message', 'gone');
     }));
 });

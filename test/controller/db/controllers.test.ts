@@ -1,6 +1,11 @@
 import { expect } from 'chai';
 import { authorityStore } from '../../../controller/db/authority.js';
-import { controllers, registerController, touchController, unregisterController } from '../../../controller/db/controller.js';
+import {
+  controllers,
+  registerController,
+  touchController,
+  unregisterController,
+} from '../../../controller/db/controller.js';
 import { withDatabase } from '../../support/database.js';
 
 describe('what controllers share', function () {
@@ -10,12 +15,17 @@ describe('what controllers share', function () {
     await withDatabase(async (db) => {
       const store = authorityStore(db);
       expect(await store.load()).to.equal(null);
-      const offered = [1, 2, 3].map((n) => ({ certificatePem: `pem ${n}`, sealedKey: new Uint8Array([n, 0, 255]) }));
+      const offered = [1, 2, 3].map((n) => ({
+        certificatePem: `pem ${n}`,
+        sealedKey: new Uint8Array([n, 0, 255]),
+      }));
       const stored = await Promise.all(offered.map(async (one) => await store.storeOnce(one)));
       expect(offered).to.deep.include(stored[0]);
       expect(stored).to.deep.equal([stored[0], stored[0], stored[0]]);
       expect(await store.load()).to.deep.equal(stored[0]);
-      expect(await store.storeOnce({ certificatePem: 'late', sealedKey: new Uint8Array() })).to.deep.equal(stored[0]);
+      expect(await store.storeOnce({ certificatePem: 'late', sealedKey: new Uint8Array() })).to.deep.equal(
+        stored[0],
+      );
     });
   });
 

@@ -38,7 +38,10 @@ describe('a connection to the database', function () {
         [{ connection: { connectionString, options } }, '4s'],
       ] as const) {
         const db = openDatabase(open);
-        const [row] = await select(db, `select current_setting('lock_timeout') as lock, current_setting('statement_timeout') as statement`);
+        const [row] = await select(
+          db,
+          `select current_setting('lock_timeout') as lock, current_setting('statement_timeout') as statement`,
+        );
         await db.destroy();
         expect(row).to.deep.equal({ lock: value, statement: '30s' });
       }
@@ -47,7 +50,9 @@ describe('a connection to the database', function () {
 
   it('reads bigint as a number', async () => {
     await withDatabase(async (db) => {
-      expect(await select(db, 'select 9007199254740991::bigint as n')).to.deep.equal([{ n: Number.MAX_SAFE_INTEGER }]);
+      expect(await select(db, 'select 9007199254740991::bigint as n')).to.deep.equal([
+        { n: Number.MAX_SAFE_INTEGER },
+      ]);
     });
   });
 
@@ -88,7 +93,12 @@ describe('a database that is away', function () {
   it('is a refusal with a sentence and a hint, from every function of the ledger', async () => {
     const db = openDatabase({ url: `postgres://nobody@127.0.0.1:${await closedPort()}/nothing` });
     const ledger = createLedger(db);
-    for (const work of [ledger.now(), ledger.deployment('d'), ledger.transaction(async (tx) => await tx.now()), migrateToLatest(db)]) {
+    for (const work of [
+      ledger.now(),
+      ledger.deployment('d'),
+      ledger.transaction(async (tx) => await tx.now()),
+      migrateToLatest(db),
+    ]) {
       const refusal = await refusalOf(work);
       expect(refusal.reason.code).to.equal('database_away');
       expect(refusal.message).to.match(/^the database is away: connect ECONNREFUSED 127\.0\.0\.1:\d+$/);
@@ -99,7 +109,10 @@ describe('a database that is away', function () {
   });
 
   it('is named once per address of its host', async () => {
-    const cause = new AggregateError([new Error('connect ECONNREFUSED ::1'), Object.assign(new Error('connect 127.0.0.1'), { code: 'ECONNREFUSED' })]);
+    const cause = new AggregateError([
+      new Error('connect ECONNREFUSED ::1'),
+      Object.assign(new Error('connect 127.0.0.1'), { code: 'ECONNREFUSED' }),
+    ]);
     const refusal = await refusalOf(orDatabaseAway(Promise.reject(cause)));
     expect(refusal.message).to.equal('the database is away: connect ECONNREFUSED ::1; connect 127.0.0.1');
   });
@@ -122,7 +135,9 @@ describe('a database that is away', function () {
 
   it('is told also when a lock is not to be had in time', async () => {
     await withDatabase(async (db, { url }) => {
-      const impatient = openDatabase({ url: `${url}${url.includes('?') ? '&' : '?'}options=${encodeURIComponent('-c lock_timeout=50ms')}` });
+      const impatient = openDatabase({
+        url: `${url}${url.includes('?') ? '&' : '?'}options=${encodeURIComponent('-c lock_timeout=50ms')}`,
+      });
       const { id } = await createLedger(db).insertDeployment(newDeployment());
       await createLedger(db).transaction(async (tx) => {
         await tx.holdDeployment(id);

@@ -1,7 +1,12 @@
 import { expect } from 'chai';
 import type { Waking } from '../../../controller/deployments/edges.js';
 import type { DeploymentRow, Ledger, RunRow, WakeTopic } from '../../../controller/deployments/ledger.js';
-import { DEPLOYMENT_MOVES, mayMoveDeployment, mayMoveRun, RUN_MOVES } from '../../../controller/deployments/lifecycle.js';
+import {
+  DEPLOYMENT_MOVES,
+  mayMoveDeployment,
+  mayMoveRun,
+  RUN_MOVES,
+} from '../../../controller/deployments/lifecycle.js';
 import type { DeploymentStatus, RunStatus } from '../../../controller/deployments/lifecycle.js';
 import { FraisierError, reason } from '../../../proto/error-codes.js';
 import { until } from '../../support/until.js';
@@ -119,8 +124,10 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
         throw new Error('no');
       });
       await messageOf(failed);
-      const all = await Promise.all(['a', 'b', 'c', 'd'].map(async (text) => await ledger.insertConfiguration(configuration(text))));
-      expect(all.map((row) => row.revision).sort()).to.deep.equal([1, 2, 3, 4]);
+      const all = await Promise.all(
+        ['a', 'b', 'c', 'd'].map(async (text) => await ledger.insertConfiguration(configuration(text))),
+      );
+      expect(all.map((row) => row.revision).sort((a, b) => a - b)).to.deep.equal([1, 2, 3, 4]);
     });
   });
 
@@ -128,10 +135,22 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
     it('begin queued, with what was asked for', async () => {
       const pushedAt = new Date('2026-05-01T11:59:00Z');
       const origin = await ledger.insertDeployment(newDeployment());
-      const wanted = newDeployment({ requestId: 'q1', originId: origin.id, onlyHosts: ['web-1', 'b "x", {y}'], pushedAt, force: true });
+      const wanted = newDeployment({
+        requestId: 'q1',
+        originId: origin.id,
+        onlyHosts: ['web-1', 'b "x", {y}'],
+        pushedAt,
+        force: true,
+      });
       const row = await ledger.insertDeployment(wanted);
       expect(row).to.deep.include(wanted);
-      expect(row).to.include({ status: 'queued', plan: null, lastNumber: 0, changedNumber: 0, startedAt: null });
+      expect(row).to.include({
+        status: 'queued',
+        plan: null,
+        lastNumber: 0,
+        changedNumber: 0,
+        startedAt: null,
+      });
       expect(await ledger.deployment(row.id)).to.deep.equal(row);
       expect(await ledger.deploymentByRequest('q1')).to.deep.equal(row);
       expect(await ledger.deploymentByRequest('q2')).to.equal(null);
@@ -159,18 +178,56 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
     it('change only what a move names, and take a number each time', async () => {
       const { id } = await ledger.insertDeployment(newDeployment());
       const why = reason('paused', 'waiting', { hint: 'fraisier continue', facts: { host: 'web-1' } });
-      expect(await ledger.moveDeployment(id, 'queued', 'running', { plan: plan(), oldVersion: 'a', newVersion: 'b', started: true })).to.equal(true);
-      expect(await ledger.moveDeployment(id, 'running', 'paused', { reason: why, cancelRequestedBy: 'ana', continueRequestedBy: 'bo' })).to.equal(true);
+      expect(
+        await ledger.moveDeployment(id, 'queued', 'running', {
+          plan: plan(),
+          oldVersion: 'a',
+          newVersion: 'b',
+          started: true,
+        }),
+      ).to.equal(true);
+      expect(
+        await ledger.moveDeployment(id, 'running', 'paused', {
+          reason: why,
+          cancelRequestedBy: 'ana',
+          continueRequestedBy: 'bo',
+        }),
+      ).to.equal(true);
       const paused = (await ledger.deployment(id)) as DeploymentRow;
-      expect(paused).to.deep.include({ status: 'paused', reason: why, plan: plan(), oldVersion: 'a', newVersion: 'b' });
-      expect(paused).to.include({ cancelRequestedBy: 'ana', continueRequestedBy: 'bo', lastNumber: 2, changedNumber: 2 });
+      expect(paused).to.deep.include({
+        status: 'paused',
+        reason: why,
+        plan: plan(),
+        oldVersion: 'a',
+        newVersion: 'b',
+      });
+      expect(paused).to.include({
+        cancelRequestedBy: 'ana',
+        continueRequestedBy: 'bo',
+        lastNumber: 2,
+        changedNumber: 2,
+      });
       expect(paused.startedAt).to.be.instanceOf(Date);
       expect(paused.finishedAt).to.equal(null);
 
-      expect(await ledger.moveDeployment(id, 'paused', 'running', { reason: null, continueRequestedBy: null, oldVersion: null, newVersion: null, started: false })).to.equal(true);
+      expect(
+        await ledger.moveDeployment(id, 'paused', 'running', {
+          reason: null,
+          continueRequestedBy: null,
+          oldVersion: null,
+          newVersion: null,
+          started: false,
+          finished: false,
+        }),
+      ).to.equal(true);
       expect(await ledger.moveDeployment(id, 'running', 'running')).to.equal(true);
       const running = (await ledger.deployment(id)) as DeploymentRow;
-      expect(running).to.include({ status: 'running', reason: null, continueRequestedBy: null, cancelRequestedBy: 'ana' });
+      expect(running).to.include({
+        status: 'running',
+        reason: null,
+        continueRequestedBy: null,
+        cancelRequestedBy: 'ana',
+      });
       expect(running).to.include({ oldVersion: null, newVersion: null, lastNumber: 4, changedNumber: 4 });
       expect(running.startedAt).to.deep.equal(paused.startedAt);
 
@@ -182,7 +239,9 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       const { id } = await ledger.insertDeployment(newDeployment());
       for (const [from, to] of pairs(Object.keys(DEPLOYMENT_MOVES) as DeploymentStatus[])) {
         if (from === to || mayMoveDeployment(from, to)) continue;
-        expect(await messageOf(ledger.moveDeployment(id, from, to))).to.equal(`deployment ${id} cannot go from ${from} to ${to}`);
+        expect(await messageOf(ledger.moveDeployment(id, from, to))).to.equal(
+          `deployment ${id} cannot go from ${from} to ${to}`,
+        );
       }
       expect(await ledger.moveDeployment(id, 'running', 'paused')).to.equal(false);
       expect(await ledger.moveDeployment('nobody', 'queued', 'running')).to.equal(false);
@@ -208,15 +267,21 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
     });
 
     it('start one at a time when each start holds the fraise', async () => {
-      const rows = await Promise.all([1, 2, 3, 4].map(async () => await ledger.insertDeployment(newDeployment())));
+      const rows = await Promise.all(
+        [1, 2, 3, 4].map(async () => await ledger.insertDeployment(newDeployment())),
+      );
       const started = await Promise.all(
-        rows.map(async ({ id }) =>
-          await ledger.transaction(async (tx) => {
-            await tx.holdFraise('checkout', 'production');
-            const others = await tx.unfinishedDeployments({ fraise: 'checkout', environment: 'production' });
-            if (others.some((row) => row.status === 'running')) return false;
-            return await tx.moveDeployment(id, 'queued', 'running');
-          }),
+        rows.map(
+          async ({ id }) =>
+            await ledger.transaction(async (tx) => {
+              await tx.holdFraise('checkout', 'production');
+              const others = await tx.unfinishedDeployments({
+                fraise: 'checkout',
+                environment: 'production',
+              });
+              if (others.some((row) => row.status === 'running')) return false;
+              return await tx.moveDeployment(id, 'queued', 'running');
+            }),
         ),
       );
       expect(started.filter(Boolean)).to.have.lengthOf(1);
@@ -230,7 +295,9 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       const [a, b, c] = rows.map((row) => row.id) as [string, string, string];
       await ledger.moveDeployment(c, 'queued', 'running');
       expect(ids(await ledger.unfinishedDeployments())).to.deep.equal([a, b, c]);
-      expect(ids(await ledger.unfinishedDeployments({ fraise: 'checkout', environment: 'production' }))).to.deep.equal([a, c]);
+      expect(
+        ids(await ledger.unfinishedDeployments({ fraise: 'checkout', environment: 'production' })),
+      ).to.deep.equal([a, c]);
       await ledger.moveDeployment(a, 'queued', 'cancelled');
       expect(ids(await ledger.unfinishedDeployments())).to.deep.equal([b, c]);
     });
@@ -257,7 +324,13 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       const wanted = newRun(deploymentId);
       const row = await ledger.insertRun(wanted);
       expect(row).to.deep.include(wanted);
-      expect(row).to.include({ status: 'pending', lastSeq: 0, currentStep: null, migration: null, dispatchedAt: null });
+      expect(row).to.include({
+        status: 'pending',
+        lastSeq: 0,
+        currentStep: null,
+        migration: null,
+        dispatchedAt: null,
+      });
       expect(await ledger.run(row.id)).to.deep.equal(row);
       expect(await ledger.holdRun(row.id)).to.deep.equal(row);
       expect(await ledger.run('nobody')).to.equal(null);
@@ -269,7 +342,8 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       await ledger.insertRun(newRun(id));
       const message = 'there is a run of this phase and attempt on this host already';
       expect(await messageOf(ledger.insertRun(newRun(id)))).to.equal(message);
-      for (const more of [{ attempt: 2 }, { host: 'web-2' }, { phase: 'release' as const }]) await ledger.insertRun(newRun(id, more));
+      for (const more of [{ attempt: 2 }, { host: 'web-2' }, { phase: 'release' as const }])
+        await ledger.insertRun(newRun(id, more));
       expect(await ledger.runsOf(id)).to.have.lengthOf(4);
     });
 
@@ -300,19 +374,46 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       const step = { name: 'stage', startedAt: new Date('2026-05-01T12:00:00.123Z'), timeoutMs: 60_000 };
       const migration = { revision: 'r1', pending: ['r2', 'r3'] };
       expect(await ledger.moveRun(id, 'pending', 'dispatched', { dispatched: true })).to.equal(true);
-      expect(await ledger.moveRun(id, 'dispatched', 'running', { started: true, currentStep: step, lastSeq: 3 })).to.equal(true);
       expect(
-        await ledger.moveRun(id, 'running', 'running', { cancelReason: why, previousRelease: '', previousProvenGood: false, migration }),
+        await ledger.moveRun(id, 'dispatched', 'running', { started: true, currentStep: step, lastSeq: 3 }),
+      ).to.equal(true);
+      expect(
+        await ledger.moveRun(id, 'running', 'running', {
+          cancelReason: why,
+          previousRelease: '',
+          previousProvenGood: false,
+          migration,
+          finished: false,
+        }),
       ).to.equal(true);
       const row = (await ledger.run(id)) as RunRow;
-      expect(row).to.deep.include({ status: 'running', currentStep: step, lastSeq: 3, cancelReason: why, migration });
-      expect(row).to.include({ previousRelease: '', previousProvenGood: false, liveRelease: null, reason: null });
+      expect(row).to.deep.include({
+        status: 'running',
+        currentStep: step,
+        lastSeq: 3,
+        cancelReason: why,
+        migration,
+      });
+      expect(row).to.include({
+        previousRelease: '',
+        previousProvenGood: false,
+        liveRelease: null,
+        reason: null,
+      });
       expect(row.dispatchedAt).to.be.instanceOf(Date);
       expect(row.startedAt).to.be.instanceOf(Date);
 
-      const emptied = { currentStep: null, cancelReason: null, previousRelease: null, previousProvenGood: null, migration: null };
+      const emptied = {
+        currentStep: null,
+        cancelReason: null,
+        previousRelease: null,
+        previousProvenGood: null,
+        migration: null,
+      };
       const kept = { finished: true, started: false, dispatched: false };
-      expect(await ledger.moveRun(id, 'running', 'failed', { ...emptied, ...kept, reason: why, liveRelease: '' })).to.equal(true);
+      expect(
+        await ledger.moveRun(id, 'running', 'failed', { ...emptied, ...kept, reason: why, liveRelease: '' }),
+      ).to.equal(true);
       const end = (await ledger.run(id)) as RunRow;
       expect(end).to.deep.include({ ...emptied, status: 'failed', reason: why, liveRelease: '', lastSeq: 3 });
       expect(end.startedAt).to.deep.equal(row.startedAt);
@@ -323,9 +424,15 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       const { id } = await pendingRun();
       for (const [from, to] of pairs(Object.keys(RUN_MOVES) as RunStatus[])) {
         if (from === to || mayMoveRun(from, to)) continue;
-        expect(await messageOf(ledger.moveRun(id, from, to))).to.equal(`run ${id} cannot go from ${from} to ${to}`);
+        expect(await messageOf(ledger.moveRun(id, from, to))).to.equal(
+          `run ${id} cannot go from ${from} to ${to}`,
+        );
       }
-      const moved = await Promise.all((['dispatched', 'cancelled', 'skipped'] as const).map(async (to) => await ledger.moveRun(id, 'pending', to)));
+      const moved = await Promise.all(
+        (['dispatched', 'cancelled', 'skipped'] as const).map(
+          async (to) => await ledger.moveRun(id, 'pending', to),
+        ),
+      );
       expect(moved.filter(Boolean)).to.have.lengthOf(1);
       expect(await ledger.moveRun('nobody', 'pending', 'dispatched')).to.equal(false);
     });
@@ -334,7 +441,8 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
   describe('events', () => {
     it('are added in order, known when repeated, and refused otherwise', async () => {
       const run = await pendingRun();
-      const append = async (seq: number, message?: string) => await appended(run, event(run.id, seq, message));
+      const append = async (seq: number, message?: string) =>
+        await appended(run, event(run.id, seq, message));
       expect(await append(2)).to.equal('gap');
       expect(await append(0)).to.equal('gap');
       expect(await append(1)).to.equal('added');
@@ -375,7 +483,9 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       const all = runs.flatMap((run) => [1, 2, 3].map((seq) => ({ run, seq })));
       for (const seq of [1, 2, 3]) {
         const now = all.filter((one) => one.seq === seq);
-        expect(await Promise.all(now.map(async ({ run }) => await appended(run, event(run.id, seq))))).to.deep.equal(now.map(() => 'added'));
+        expect(
+          await Promise.all(now.map(async ({ run }) => await appended(run, event(run.id, seq)))),
+        ).to.deep.equal(now.map(() => 'added'));
       }
       const numbers = (await ledger.eventsOf(deploymentId, 0, 100)).map((one) => one.number);
       expect(numbers).to.deep.equal(all.map((_, index) => index + 1));
@@ -389,7 +499,9 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
 
     it('of an unknown run are an error', async () => {
       const { deploymentId } = await pendingRun();
-      expect(await messageOf(ledger.appendEvent({ id: 'nobody', deploymentId }, event('nobody', 1)))).not.to.equal(null);
+      expect(
+        await messageOf(ledger.appendEvent({ id: 'nobody', deploymentId }, event('nobody', 1))),
+      ).not.to.equal(null);
     });
   });
 
@@ -434,14 +546,18 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
 
     it('sent twice at the same time is stored once', async () => {
       const run = await pendingRun();
-      const ends = await Promise.all([1, 2, 3, 4].map(async () => await ledger.appendLog(chunk(run, 0, 'same bytes'))));
+      const ends = await Promise.all(
+        [1, 2, 3, 4].map(async () => await ledger.appendLog(chunk(run, 0, 'same bytes'))),
+      );
       expect(ends).to.deep.equal([10, 10, 10, 10]);
       expect(await ledger.appendLog(chunk(run, 10, '.'))).to.equal(11);
     });
 
     it('of an unknown run is an error', async () => {
       const { deploymentId } = await pendingRun();
-      expect(await messageOf(ledger.appendLog(chunk({ id: 'nobody', deploymentId }, 0, 'x')))).not.to.equal(null);
+      expect(await messageOf(ledger.appendLog(chunk({ id: 'nobody', deploymentId }, 0, 'x')))).not.to.equal(
+        null,
+      );
     });
   });
 
@@ -449,13 +565,26 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
     it('are enrolled, and enrolled again', async () => {
       const row = await ledger.enrolAgent(enrolled());
       expect(row).to.deep.include(enrolled());
-      expect(row).to.deep.include({ revokedAt: null, controllerId: null, epoch: 0, leaseExpiresAt: null, live: [] });
+      expect(row).to.deep.include({
+        revokedAt: null,
+        controllerId: null,
+        epoch: 0,
+        leaseExpiresAt: null,
+        live: [],
+      });
       expect(await ledger.agent('web-1')).to.deep.equal(row);
       expect(await ledger.agent('nobody')).to.equal(null);
       await ledger.takeLease('web-1', lease());
       await ledger.revokeAgent('web-1');
-      const again = await ledger.enrolAgent(enrolled('web-1', { labels: { role: 'db' }, certificateSerial: '02' }));
-      expect(again).to.deep.include({ labels: { role: 'db' }, certificateSerial: '02', revokedAt: null, epoch: 1 });
+      const again = await ledger.enrolAgent(
+        enrolled('web-1', { labels: { role: 'db' }, certificateSerial: '02' }),
+      );
+      expect(again).to.deep.include({
+        labels: { role: 'db' },
+        certificateSerial: '02',
+        revokedAt: null,
+        epoch: 1,
+      });
       await ledger.enrolAgent(enrolled('batch-1'));
       expect((await ledger.agents()).map((one) => one.name)).to.deep.equal(['batch-1', 'web-1']);
     });
@@ -465,7 +594,11 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       const expires = new Date('2027-01-01T00:00:00Z');
       await ledger.setCertificate('web-1', '77', expires);
       await ledger.setLive('web-1', lease().live);
-      expect(await ledger.agent('web-1')).to.deep.include({ certificateSerial: '77', certificateExpiresAt: expires, live: lease().live });
+      expect(await ledger.agent('web-1')).to.deep.include({
+        certificateSerial: '77',
+        certificateExpiresAt: expires,
+        live: lease().live,
+      });
       await ledger.setLive('web-1', []);
       expect((await ledger.agent('web-1'))?.live).to.deep.equal([]);
     });
@@ -474,7 +607,14 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       await ledger.enrolAgent(enrolled());
       expect(await ledger.takeLease('web-1', lease())).to.equal(1);
       const row = await ledger.agent('web-1');
-      expect(row).to.deep.include({ controllerId: 'c_1', epoch: 1, agentVersion: '0.1.0', bootId: 'boot', instanceId: 'instance', live: lease().live });
+      expect(row).to.deep.include({
+        controllerId: 'c_1',
+        epoch: 1,
+        agentVersion: '0.1.0',
+        bootId: 'boot',
+        instanceId: 'instance',
+        live: lease().live,
+      });
       expect(Number(row?.leaseExpiresAt)).to.be.above((await ledger.now()).getTime());
       expect(row?.lastSeenAt).to.be.instanceOf(Date);
       expect(await ledger.renewLease('web-1', 1, 60_000)).to.equal(true);
@@ -517,9 +657,13 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
 
     it('get each their own epoch when connections race', async () => {
       await ledger.enrolAgent(enrolled());
-      const epochs = await Promise.all([1, 2, 3, 4].map(async () => await ledger.takeLease('web-1', lease())));
-      expect([...epochs].sort()).to.deep.equal([1, 2, 3, 4]);
-      expect(await Promise.all([1, 2, 3, 4].map(async (epoch) => await ledger.holdLease('web-1', epoch)))).to.deep.equal([false, false, false, true]);
+      const epochs = await Promise.all(
+        [1, 2, 3, 4].map(async () => await ledger.takeLease('web-1', lease())),
+      );
+      expect([...epochs].sort((a, b) => Number(a) - Number(b))).to.deep.equal([1, 2, 3, 4]);
+      expect(
+        await Promise.all([1, 2, 3, 4].map(async (epoch) => await ledger.holdLease('web-1', epoch))),
+      ).to.deep.equal([false, false, false, true]);
     });
 
     it('keep their lease while a transaction holds it', async () => {
@@ -554,7 +698,13 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
     });
 
     it('are used once when two hosts try at the same time', async () => {
-      await ledger.insertJoinToken({ tokenHash: 'h', name: 'w', labels: {}, createdBy: 'ana', expiresAt: new Date() });
+      await ledger.insertJoinToken({
+        tokenHash: 'h',
+        name: 'w',
+        labels: {},
+        createdBy: 'ana',
+        expiresAt: new Date(),
+      });
       const use = async (key: string) =>
         await ledger.transaction(async (tx) => {
           const token = await tx.holdJoinToken('h');
@@ -588,20 +738,37 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
     });
 
     it('keep what came, byte for byte', async () => {
-      const wanted = newDelivery({ reason: reason('no_target', 'nothing is deployed from here'), tag: 'v1', verdict: 'ignored' });
+      const wanted = newDelivery({
+        reason: reason('no_target', 'nothing is deployed from here'),
+        tag: 'v1',
+        verdict: 'ignored',
+      });
       const row = await ledger.claimDelivery(wanted);
       expect(row).to.deep.include(wanted);
       expect(row?.receivedAt).to.be.instanceOf(Date);
       expect(await ledger.holdClaimed('github', 'delivery-1')).to.deep.equal(row);
-      const refused = newDelivery({ verdict: 'bad_signature', deliveryId: '', body: null, matchedSecret: null });
-      expect(await ledger.insertDelivery(refused)).to.deep.include({ ...refused, claimed: false, deployments: [] });
-      expect(await ledger.insertDelivery(newDelivery({ verdict: 'bad_signature', deliveryId: '' }))).to.include({ claimed: false });
+      const refused = newDelivery({
+        verdict: 'bad_signature',
+        deliveryId: '',
+        body: null,
+        matchedSecret: null,
+      });
+      expect(await ledger.insertDelivery(refused)).to.deep.include({
+        ...refused,
+        claimed: false,
+        deployments: [],
+      });
+      expect(
+        await ledger.insertDelivery(newDelivery({ verdict: 'bad_signature', deliveryId: '' })),
+      ).to.include({ claimed: false });
     });
 
     it('give their claim up to a newer one, and name what they started', async () => {
       const first = await ledger.claimDelivery(newDelivery());
       const one = await ledger.insertDeployment(newDeployment({ webhookId: first?.id ?? '' }));
-      const two = await ledger.insertDeployment(newDeployment({ webhookId: first?.id ?? '', environment: 'staging' }));
+      const two = await ledger.insertDeployment(
+        newDeployment({ webhookId: first?.id ?? '', environment: 'staging' }),
+      );
       const held = await ledger.transaction(async (tx) => await tx.holdClaimed('github', 'delivery-1'));
       expect(held?.deployments).to.deep.equal([one.id, two.id]);
       await ledger.insertDelivery(newDelivery({ verdict: 'duplicate', originalId: first?.id ?? null }));
@@ -622,7 +789,11 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       await ledger.insertQuestion({ id: 'q_3', host: 'web-1', question, deadlineMs: -1 });
       await ledger.insertQuestion({ id: 'q_4', host: 'web-2', question, deadlineMs: 60_000 });
       expect(ids(await ledger.openQuestions('web-1'))).to.deep.equal(['q_1', 'q_2']);
-      expect((await ledger.openQuestions('web-1'))[0]).to.deep.include({ host: 'web-1', question, answer: null });
+      expect((await ledger.openQuestions('web-1'))[0]).to.deep.include({
+        host: 'web-1',
+        question,
+        answer: null,
+      });
       await ledger.answerQuestion('q_1', 'web-1', question);
       expect(ids(await ledger.openQuestions('web-1'))).to.deep.equal(['q_2']);
       expect(Number((await ledger.question('q_3'))?.expiresAt)).to.be.below((await ledger.now()).getTime());
@@ -634,7 +805,9 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       expect(await ledger.answerQuestion('q_1', 'web-2', question)).to.equal(false);
       expect(await ledger.answerQuestion('q_9', 'web-1', question)).to.equal(false);
       const answers = [1, 2, 3].map((n) => new Uint8Array([n]));
-      const taken = await Promise.all(answers.map(async (answer) => await ledger.answerQuestion('q_1', 'web-1', answer)));
+      const taken = await Promise.all(
+        answers.map(async (answer) => await ledger.answerQuestion('q_1', 'web-1', answer)),
+      );
       expect(taken.filter(Boolean)).to.have.lengthOf(1);
       expect((await ledger.question('q_1'))?.answer).to.deep.equal(answers[taken.indexOf(true)]);
     });
@@ -682,7 +855,12 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
 
   describe('around', () => {
     it('takes audit entries and notifications', async () => {
-      await ledger.audit({ actor: 'ana', action: 'deployment_requested', subject: 'd_1', facts: { commit: 'c' } });
+      await ledger.audit({
+        actor: 'ana',
+        action: 'deployment_requested',
+        subject: 'd_1',
+        facts: { commit: 'c' },
+      });
       await ledger.outbox({ topic: 'status', payload: { state: ['success'] } });
       await ledger.outbox({ topic: 'status', payload: null });
     });
@@ -701,7 +879,10 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
     });
   }
 
-  async function ended(status: 'succeeded' | 'failed' | 'rolled_back', more: Parameters<typeof newDeployment>[0] = {}): Promise<string> {
+  async function ended(
+    status: 'succeeded' | 'failed' | 'rolled_back',
+    more: Parameters<typeof newDeployment>[0] = {},
+  ): Promise<string> {
     const { id } = await ledger.insertDeployment(newDeployment(more));
     await ledger.moveDeployment(id, 'queued', 'running', { started: true });
     if (status === 'rolled_back') {

@@ -20,10 +20,14 @@ describe('listening for wake-ups', function () {
       for (const name of ['one', 'two']) {
         await db.raw(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fraisier-listen'
           and datname = current_database()`);
-        await until('a wake-up after the cut', async () => {
-          await createLedger(db).wake({ about: 'host', name });
-          return heard.some((topic) => topic.about === 'host' && topic.name === name);
-        }, { everyMs: 10 });
+        await until(
+          'a wake-up after the cut',
+          async () => {
+            await createLedger(db).wake({ about: 'host', name });
+            return heard.some((topic) => topic.about === 'host' && topic.name === name);
+          },
+          { everyMs: 10 },
+        );
       }
       expect(errors).not.to.be.empty;
       await waking.close();
@@ -61,8 +65,20 @@ describe('listening for wake-ups', function () {
   });
 
   it('takes as a topic only what is one', () => {
-    expect(topicOf('{"about":"logs","deploymentId":"d_1"}')).to.deep.equal({ about: 'logs', deploymentId: 'd_1' });
-    for (const payload of [undefined, '', 'null', '[]', '3', '{"about":"x","id":"1"}', '{"about":"host"}', '{"about":"toString"}']) {
+    expect(topicOf('{"about":"logs","deploymentId":"d_1"}')).to.deep.equal({
+      about: 'logs',
+      deploymentId: 'd_1',
+    });
+    for (const payload of [
+      undefined,
+      '',
+      'null',
+      '[]',
+      '3',
+      '{"about":"x","id":"1"}',
+      '{"about":"host"}',
+      '{"about":"toString"}',
+    ]) {
       expect(topicOf(payload), payload).to.equal(null);
     }
   });

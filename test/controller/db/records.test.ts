@@ -50,7 +50,9 @@ describe('the records', function () {
       const row = await ledger.insertDeployment(newDeployment());
       await ledger.insertDeployment(newDeployment({ fraise: 'other' }));
       await ledger.insertDeployment(newDeployment({ environment: 'staging' }));
-      expect((await records.deployments({ ...ALL, fraise: 'checkout', environment: 'production' })).rows).to.deep.equal([row]);
+      expect(
+        (await records.deployments({ ...ALL, fraise: 'checkout', environment: 'production' })).rows,
+      ).to.deep.equal([row]);
       const hour = 3_600_000;
       const now = (await ledger.now()).getTime();
       expect((await records.deployments({ ...ALL, since: new Date(now + hour) })).rows).to.deep.equal([]);
@@ -76,7 +78,9 @@ describe('the records', function () {
       expect(page.rows).to.deep.equal([second]);
       const rest = await records.deliveries({ limit: 1, cursor: page.next, verdict: null });
       expect(rest).to.deep.equal({ rows: [{ ...first, deployments: [id] }], next: null });
-      expect((await records.deliveries({ limit: 9, cursor: null, verdict: 'deployed' })).rows).to.have.lengthOf(1);
+      expect(
+        (await records.deliveries({ limit: 9, cursor: null, verdict: 'deployed' })).rows,
+      ).to.have.lengthOf(1);
       expect(await records.delivery(first?.id ?? '')).to.deep.equal({ ...first, deployments: [id] });
       expect(await records.delivery('nobody')).to.equal(null);
     });
@@ -100,7 +104,16 @@ describe('the records', function () {
     });
 
     it('ends by status, within the days, of one fraise or all', async () => {
-      for (const status of ['succeeded', 'succeeded', 'unchanged', 'failed', 'rollback_failed', 'rolled_back', 'cancelled', 'superseded']) {
+      for (const status of [
+        'succeeded',
+        'succeeded',
+        'unchanged',
+        'failed',
+        'rollback_failed',
+        'rolled_back',
+        'cancelled',
+        'superseded',
+      ]) {
         await past({ status, from: 100, to: 90 });
       }
       await past({ status: 'succeeded', from: 100, to: 90, fraise: 'other' });
@@ -112,7 +125,8 @@ describe('the records', function () {
     });
 
     it('how long deployments took: median and the 95th of a hundred', async () => {
-      for (let second = 1; second <= 21; second += 1) await past({ status: 'succeeded', from: 1000, to: 1000 - second });
+      for (let second = 1; second <= 21; second += 1)
+        await past({ status: 'succeeded', from: 1000, to: 1000 - second });
       const { durationMs } = await records.stats({ fraise: null, days: 1 });
       expect(durationMs.p50).to.be.closeTo(11_000, 1);
       expect(durationMs.p95).to.be.closeTo(20_000, 1);
@@ -155,13 +169,15 @@ describe('the records', function () {
       readonly environment?: string;
     }
 
+    const start = Date.now();
+    const ago = (seconds: number): Date => new Date(start - seconds * 1000);
+
     /** A deployment that ended; the ledger itself has no way to be told the time. */
     async function past({ status, from, to, pushed, trigger = 'cli', ...more }: Past): Promise<void> {
       const { id } = await ledger.insertDeployment(newDeployment({ trigger, ...more }));
       await db.raw(
-        `update tb_deployment set status = ?, started_at = now() - ? * interval '1 second',
-           finished_at = now() - ? * interval '1 second', pushed_at = now() - ?::integer * interval '1 second' where id = ?`,
-        [status, from, to, (pushed ?? null) as never, id],
+        `update tb_deployment set status = ?, started_at = ?, finished_at = ?, pushed_at = ? where id = ?`,
+        [status, ago(from), ago(to), (pushed === undefined ? null : ago(pushed)) as never, id],
       );
     }
   });
@@ -180,9 +196,21 @@ describe('the records', function () {
         `select fraise, live_deployment_id, live_version, active_deployment_id, active_status, queued
            from v_fraise_status order by fraise`,
       );
-      const nothing = { live_deployment_id: null, live_version: null, active_deployment_id: null, active_status: null };
+      const nothing = {
+        live_deployment_id: null,
+        live_version: null,
+        active_deployment_id: null,
+        active_status: null,
+      };
       expect(rows).to.deep.equal([
-        { fraise: 'checkout', live_deployment_id: good.id, live_version: 'v1', active_deployment_id: active.id, active_status: 'running', queued: 1 },
+        {
+          fraise: 'checkout',
+          live_deployment_id: good.id,
+          live_version: 'v1',
+          active_deployment_id: active.id,
+          active_status: 'running',
+          queued: 1,
+        },
         { fraise: 'empty', ...nothing, queued: 0 },
       ]);
     });
@@ -201,10 +229,20 @@ describe('the records', function () {
       const all = await records.logs(query);
       expect(all.map(textOf)).to.deep.equal(['a', 'b', 'c', 'd']);
       const [, , third, fourth] = all as [StoredLog, StoredLog, StoredLog, StoredLog];
-      expect(third).to.include({ runId: web1.id, host: 'web-1', phase: 'prepare', step: 'stage', attempt: 1, offset: 1, truncated: true });
+      expect(third).to.include({
+        runId: web1.id,
+        host: 'web-1',
+        phase: 'prepare',
+        step: 'stage',
+        attempt: 1,
+        offset: 1,
+        truncated: true,
+      });
       expect(third.storedAt).to.be.instanceOf(Date);
       expect(fourth).to.include({ step: 'fetch', attempt: 2, truncated: false });
-      expect((await records.logs({ ...query, after: all[0]?.number ?? 0, limit: 2 })).map(textOf)).to.deep.equal(['b', 'c']);
+      expect(
+        (await records.logs({ ...query, after: all[0]?.number ?? 0, limit: 2 })).map(textOf),
+      ).to.deep.equal(['b', 'c']);
       expect((await records.logs({ ...query, host: 'web-2' })).map(textOf)).to.deep.equal(['b']);
       expect((await records.logs({ ...query, step: 'fetch' })).map(textOf)).to.deep.equal(['d']);
       expect(await records.logs({ ...query, deploymentId: 'nobody' })).to.deep.equal([]);
@@ -225,13 +263,35 @@ describe('the records', function () {
       await ledger.appendLog(chunk(quick, 0, 'second number'));
       const reading = records.logs({ deploymentId: id, host: null, step: null, after: 0, limit: 100 });
       await until('the reader to wait', async () => {
-        const rows = await select(db, `select 1 from pg_stat_activity where datname = current_database() and query like '%pg_locks%'
-          and pid <> pg_backend_pid()`);
+        const rows = await select(
+          db,
+          `select 1 from pg_stat_activity where datname = current_database() and query like '%pg_locks%'
+          and pid <> pg_backend_pid()`,
+        );
         return rows.length > 0;
       });
       commit();
       await slowly;
       expect((await reading).map(textOf)).to.deep.equal(['first number, last commit', 'second number']);
+    });
+
+    it('each byte once when two streams send the same at the same time', async () => {
+      const { id } = await ledger.insertDeployment(newDeployment());
+      const run = await ledger.insertRun(newRun(id));
+      const second: Promise<number>[] = [];
+      await ledger.transaction(async (tx) => {
+        expect(await tx.appendLog(chunk(run, 0, 'first'))).to.equal(5);
+        second.push(ledger.appendLog(chunk(run, 0, 'first and more')));
+        await until('the second to wait', async () => {
+          const rows = await select(
+            db,
+            `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+          );
+          return rows.length > 0;
+        });
+      });
+      expect(await Promise.all(second)).to.deep.equal([5]);
+      expect(await ledger.appendLog(chunk(run, 0, 'first and more'))).to.equal(14);
     });
 
     it('only later when a writer takes too long', async () => {
@@ -250,7 +310,12 @@ describe('the records', function () {
   describe('know tokens', () => {
     it('by their hash', async () => {
       expect(await records.anyApiToken()).to.equal(false);
-      const token = { name: 'ci', role: 'deployer' as const, expiresAt: new Date('2027-01-01T00:00:00Z'), revokedAt: null };
+      const token = {
+        name: 'ci',
+        role: 'deployer' as const,
+        expiresAt: new Date('2027-01-01T00:00:00Z'),
+        revokedAt: null,
+      };
       await records.insertApiToken({ ...token, tokenHash: 'h1' });
       expect(await records.apiToken('h1')).to.deep.equal(token);
       expect(await records.apiToken('h2')).to.equal(null);

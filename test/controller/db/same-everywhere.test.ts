@@ -31,7 +31,9 @@ describe('the schema', function () {
 });
 
 /** What PostgreSQL versions tell in the same words: no view's text, no named `not null`. */
-async function describeSchema(db: Knex): Promise<Record<'columns' | 'constraints' | 'indexes' | 'settings', unknown[]>> {
+async function describeSchema(
+  db: Knex,
+): Promise<Record<'columns' | 'constraints' | 'indexes' | 'settings', unknown[]>> {
   return {
     columns: await select(
       db,

@@ -37,8 +37,23 @@ export function newDeployment(more: Partial<NewDeployment> = {}): NewDeployment 
 }
 
 export function newRun(deploymentId: string, more: Partial<NewRun> = {}): NewRun {
-  const steps = [Step.fromPartial({ name: 'stage', timeoutMs: 60_000, action: { $case: 'stage', value: { commit: COMMIT } } })];
-  return { id: fresh('r'), deploymentId, host: 'web-1', phase: 'prepare', attempt: 1, steps, commit: COMMIT, ...more };
+  const steps = [
+    Step.fromPartial({
+      name: 'stage',
+      timeoutMs: 60_000,
+      action: { $case: 'stage', value: { commit: COMMIT } },
+    }),
+  ];
+  return {
+    id: fresh('r'),
+    deploymentId,
+    host: 'web-1',
+    phase: 'prepare',
+    attempt: 1,
+    steps,
+    commit: COMMIT,
+    ...more,
+  };
 }
 
 export function plan(): DeploymentPlan {
@@ -64,7 +79,15 @@ export function event(runId: string, seq: number, message = 'ok'): RunEvent {
 
 export function chunk(run: { id: string; deploymentId: string }, offset: number, text: string): NewLogChunk {
   const data = new TextEncoder().encode(text);
-  return { runId: run.id, deploymentId: run.deploymentId, step: 'stage', attempt: 1, offset, data, truncated: false };
+  return {
+    runId: run.id,
+    deploymentId: run.deploymentId,
+    step: 'stage',
+    attempt: 1,
+    offset,
+    data,
+    truncated: false,
+  };
 }
 
 export function enrolled(name = 'web-1', more: Partial<EnrolledAgent> = {}): EnrolledAgent {
@@ -80,7 +103,14 @@ export function lease(more: Partial<NewLease> = {}): NewLease {
     bootId: 'boot',
     instanceId: 'instance',
     live: [
-      { fraise: 'checkout', environment: 'production', appPath: '/srv', release: COMMIT, provenGood: true, origin: '' },
+      {
+        fraise: 'checkout',
+        environment: 'production',
+        appPath: '/srv',
+        release: COMMIT,
+        provenGood: true,
+        origin: '',
+      },
     ],
     ...more,
   };

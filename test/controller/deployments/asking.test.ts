@@ -73,6 +73,7 @@ describe('requesting a deployment', () => {
       [{ environment: 'staging' }, commit, 'no_hosts'],
       [{ hosts: ['db-1'] }, commit, 'unknown_host'],
       [{}, refusal, 'policy_refused'],
+      [{}, { $case: 'refused', value: reason('commit_not_found', 'no such commit') }, 'unknown_commit'],
       [{}, { $case: 'ancestry', value: { isAncestor: true } }, 'no_answer'],
     ];
     for (const [more, answer, code] of cases) {

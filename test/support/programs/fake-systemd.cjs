@@ -9,7 +9,8 @@ const path = require('node:path');
 
 const table = process.env.FAKE_SYSTEMD;
 const fileOf = (unit) => path.join(table, `${unit}.json`);
-const load = (unit) => (fs.existsSync(fileOf(unit)) ? JSON.parse(fs.readFileSync(fileOf(unit), 'utf8')) : null);
+const load = (unit) =>
+  fs.existsSync(fileOf(unit)) ? JSON.parse(fs.readFileSync(fileOf(unit), 'utf8')) : null;
 const save = (unit, state) => {
   fs.writeFileSync(`${fileOf(unit)}.new`, JSON.stringify(state));
   fs.renameSync(`${fileOf(unit)}.new`, fileOf(unit));
@@ -30,14 +31,26 @@ function run(args) {
     const [, name, value] = /^--([a-z-]+)(?:=([^]*))?$/.exec(option);
     if (name === 'unit') unit = value;
     if (name === 'setenv') setenv[value.slice(0, value.indexOf('='))] = value.slice(value.indexOf('=') + 1);
-    if (name === 'property') properties.push([value.slice(0, value.indexOf('=')), value.slice(value.indexOf('=') + 1)]);
+    if (name === 'property')
+      properties.push([value.slice(0, value.indexOf('=')), value.slice(value.indexOf('=') + 1)]);
   }
   if (load(unit) !== null) fail(`Failed to start transient service unit: Unit ${unit} was already loaded.`);
-  const started = { LoadState: 'loaded', ActiveState: 'activating', SubState: 'start', Result: 'success', ActiveEnterTimestampMonotonic: '0' };
+  const started = {
+    LoadState: 'loaded',
+    ActiveState: 'activating',
+    SubState: 'start',
+    Result: 'success',
+    ActiveEnterTimestampMonotonic: '0',
+  };
   save(unit, { ...started, properties, setenv, argv: args.slice(at + 1) });
-  spawn(process.execPath, [__filename, 'supervise', unit], { detached: true, stdio: 'ignore', env: process.env }).unref();
+  spawn(process.execPath, [__filename, 'supervise', unit], {
+    detached: true,
+    stdio: 'ignore',
+    env: process.env,
+  }).unref();
   while (load(unit).ActiveState === 'activating') wait(5);
-  if (load(unit).ActiveEnterTimestampMonotonic === '0') fail(`Job for ${unit} failed because of unavailable resources or another system error.`);
+  if (load(unit).ActiveEnterTimestampMonotonic === '0')
+    fail(`Job for ${unit} failed because of unavailable resources or another system error.`);
 }
 
 // What a unit's main process is: its arguments expanded, its environment from its files, its output appended.
@@ -46,8 +59,13 @@ function supervise(unit) {
   const property = Object.fromEntries(properties);
   const env = { ...setenv };
   try {
-    for (const [name, file] of properties) if (name === 'EnvironmentFile') Object.assign(env, readEnvironment(file));
-    const expanded = argv.map((word) => word.replace(/\$\$|\$\{?([A-Za-z_]\w*)\}?/g, (found, name) => (found === '$$' ? '$' : (env[name] ?? ''))));
+    for (const [name, file] of properties)
+      if (name === 'EnvironmentFile') Object.assign(env, readEnvironment(file));
+    const expanded = argv.map((word) =>
+      word.replace(/\$\$|\$\{?([A-Za-z_]\w*)\}?/g, (found, name) =>
+        found === '$$' ? '$' : (env[name] ?? ''),
+      ),
+    );
     const open = (value) => fs.openSync(value.replace(/^append:/, ''), 'a');
     const child = spawn(expanded[0], expanded.slice(1), {
       cwd: property.WorkingDirectory,
@@ -55,11 +73,32 @@ function supervise(unit) {
       detached: true,
       stdio: ['ignore', open(property.StandardOutput), open(property.StandardError)],
     });
-    child.on('error', () => change(unit, { ActiveState: 'failed', SubState: 'failed', Result: 'exit-code', ExecMainCode: '1', ExecMainStatus: '203' }));
-    child.on('spawn', () => change(unit, { ActiveState: 'active', SubState: 'running', pid: child.pid, ActiveEnterTimestampMonotonic: '12345' }));
+    child.on('error', () =>
+      change(unit, {
+        ActiveState: 'failed',
+        SubState: 'failed',
+        Result: 'exit-code',
+        ExecMainCode: '1',
+        ExecMainStatus: '203',
+      }),
+    );
+    child.on('spawn', () =>
+      change(unit, {
+        ActiveState: 'active',
+        SubState: 'running',
+        pid: child.pid,
+        ActiveEnterTimestampMonotonic: '12345',
+      }),
+    );
     child.on('exit', (code, signal) => change(unit, ended(code, signal)));
   } catch {
-    change(unit, { ActiveState: 'failed', SubState: 'failed', Result: 'resources', ExecMainCode: '0', ExecMainStatus: '0' });
+    change(unit, {
+      ActiveState: 'failed',
+      SubState: 'failed',
+      Result: 'resources',
+      ExecMainCode: '0',
+      ExecMainStatus: '0',
+    });
   }
 }
 
@@ -67,7 +106,9 @@ function supervise(unit) {
 function ended(code, signal) {
   const clean = code === 0 || ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGPIPE'].includes(signal);
   return {
-    ...(clean ? { ActiveState: 'active', SubState: 'exited' } : { ActiveState: 'failed', SubState: 'failed' }),
+    ...(clean
+      ? { ActiveState: 'active', SubState: 'exited' }
+      : { ActiveState: 'failed', SubState: 'failed' }),
     Result: clean ? 'success' : code === null ? 'signal' : 'exit-code',
     ExecMainCode: code === null ? '2' : '1',
     ExecMainStatus: String(code ?? constants.signals[signal]),
@@ -136,7 +177,12 @@ function journal(args) {
   const file = path.join(table, `${unit}.journal`);
   const lines = fs.existsSync(file) ? fs.readFileSync(file, 'utf8').trimEnd().split('\n') : [];
   const count = Number(args.find((arg) => arg.startsWith('--lines=')).slice('--lines='.length));
-  process.stdout.write(lines.slice(-count).map((line) => `${line}\n`).join(''));
+  process.stdout.write(
+    lines
+      .slice(-count)
+      .map((line) => `${line}\n`)
+      .join(''),
+  );
 }
 
 const [act, ...args] = process.argv.slice(2);

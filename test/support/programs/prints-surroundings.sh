@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints its folder, its environment and its arguments, one a line.
 pwd
-env | sort
+env
 for word in "$@"; do printf 'argument <%s>\n' "$word"; done
 echo 'to standard error' >&2

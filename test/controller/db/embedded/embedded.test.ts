@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import pg from 'pg';
 import { endProcess, launchPostmaster } from '../../../../controller/db/embedded/postmaster.js';
+import { makeSocketFolder } from '../../../../controller/db/embedded/place.js';
 import { findPackage, provideRuntime } from '../../../../controller/db/embedded/runtime.js';
+import { EmbeddedServer } from '../../../../controller/db/embedded/server.js';
 import { serverUser } from '../../../../controller/db/embedded/server-user.js';
 import { startEmbedded } from '../../../../controller/db/embedded.js';
 import type { EmbeddedDatabase } from '../../../../controller/db/embedded.js';
@@ -25,16 +27,20 @@ describe('the embedded PostgreSQL', function () {
   const running: EmbeddedDatabase[] = [];
   const children: ChildProcess[] = [];
 
-  beforeEach(async () => {
+  // One folder for all: setting data up takes longer than all the rest.
+  before(async () => {
     above = await mkdtemp(join(tmpdir(), 'fraisier embedded, "test" '));
     // As root the server runs as somebody else, who then finds its data here.
     await chmod(above, 0o711);
+  });
+  after(async () => await rm(above, { recursive: true, force: true }));
+
+  beforeEach(() => {
     folder = join(above, 'state');
   });
   afterEach(async () => {
     await Promise.all(running.splice(0).map(async (one) => await one.stop()));
     for (const child of children.splice(0)) if (child.exitCode === null) child.kill('SIGKILL');
-    await rm(above, { recursive: true, force: true });
   });
 
   async function start(more: Partial<Parameters<typeof startEmbedded>[0]> = {}): Promise<EmbeddedDatabase> {
@@ -46,10 +52,13 @@ describe('the embedded PostgreSQL', function () {
   it('is a durable server of its own, reached by a unix socket only, by URL and by configuration', async () => {
     const database = await start({ settings: {} });
     for (const config of [{ connectionString: database.url }, database.connection]) {
-      const [row] = await ask(config, `select current_database() as db, current_user as role,
+      const [row] = await ask(
+        config,
+        `select current_database() as db, current_user as role,
         current_setting('listen_addresses') as tcp, current_setting('fsync') as fsync,
         current_setting('synchronous_commit') as commit, current_setting('unix_socket_permissions') as mode,
-        pg_encoding_to_char(encoding) as encoding from pg_database where datname = current_database()`);
+        pg_encoding_to_char(encoding) as encoding from pg_database where datname = current_database()`,
+      );
       expect(row).to.deep.equal({
         db: 'fraisier',
         role: 'fraisier',
@@ -97,22 +106,56 @@ describe('the embedded PostgreSQL', function () {
     running.splice(0);
     const orphan = await leftover();
     const told: string[] = [];
-    const logger = { info: () => undefined, warn: (_facts: object, message: string) => void told.push(message) };
+    const logger = {
+      info: () => undefined,
+      warn: (_facts: object, message: string) => void told.push(message),
+    };
     await start({ logger });
     await until('the orphan’s end', () => orphan.exitCode !== null, { everyMs: 10 });
     expect(told).to.deep.equal(['embedded database of an earlier controller shut down']);
+  });
+
+  it('waits for what a killed server left behind to be gone', async () => {
+    await (await start()).stop();
+    running.splice(0);
+    const orphan = await leftover();
+    const data = join(folder, 'data');
+    const user = await serverUser(data);
+    const runtime = await provideRuntime(await findPackage(), {
+      place: folder,
+      user,
+      copyTo: join(above, 'runtime'),
+    });
+    const socketFolder = await makeSocketFolder(folder, user);
+    const connection = { host: socketFolder, port: 5432, user: 'fraisier', database: 'fraisier' };
+    const logFile = join(above, 'second.log');
+    const launch = { runtime, user, data, socketFolder, settings: FAST };
+    const second = new EmbeddedServer({ launch, connection, logFile, logger: undefined });
+    const starting = second.start();
+    await until('the first attempt', async () =>
+      (await readFile(logFile, 'utf8')).includes('already exists'),
+    );
+    await endProcess(Number(orphan.pid));
+    await starting;
+    await second.stop();
   });
 
   it('is started again at the same address when it dies by itself', async () => {
     const told: string[] = [];
     const say = (_facts: object, message: string) => void told.push(message);
     const database = await start({ logger: { info: say, warn: say } });
-    await ask(database.connection, 'create table kept as select 7 as n');
+    await ask(database.connection, 'create table kept_too as select 7 as n');
     process.kill(await postmasterPid(), 'SIGKILL');
-    const [row] = await until('the server to be back', async () => await ask(database.connection, 'select n from kept'));
+    const [row] = await until(
+      'the server to be back',
+      async () => await ask(database.connection, 'select n from kept_too'),
+    );
     expect(row).to.deep.equal({ n: 7 });
     await until('the log to say so', () => told.length === 2, { everyMs: 10 });
-    expect(told).to.deep.equal(['embedded database died, starting it again', 'embedded database is up again']);
+    expect(told).to.deep.equal([
+      'embedded database died, starting it again',
+      'embedded database is up again',
+    ]);
   });
 
   it('gives up starting it again once it is stopped', async () => {
@@ -121,8 +164,11 @@ describe('the embedded PostgreSQL', function () {
     const database = await start({ logger: { info: say, warn: say } });
     await writeFile(join(folder, 'data', 'postgresql.auto.conf'), 'shared_buffers = nonsense\n');
     process.kill(await postmasterPid(), 'SIGKILL');
-    await until('a start that failed', () => told.includes('embedded database does not start'), { everyMs: 10 });
+    await until('a start that failed', () => told.includes('embedded database does not start'), {
+      everyMs: 10,
+    });
     await database.stop();
+    await writeFile(join(folder, 'data', 'postgresql.auto.conf'), '');
     expect(told).not.to.include('embedded database is up again');
   });
 
@@ -156,8 +202,12 @@ describe('the embedded PostgreSQL', function () {
     const user = await serverUser(join(folder, 'data'));
     const runtime = await provideRuntime(found, { place: above, user, copyTo: runtimeFolder }, 'darwin');
     const isComplete = runtime.bin === join(found.native, 'bin');
-    expect(runtime).to.deep.equal({ bin: isComplete ? runtime.bin : join(runtimeFolder, 'bin'), libraryPath: '' });
-    await start({ runtimeFolder });
+    expect(runtime).to.deep.equal({
+      bin: isComplete ? runtime.bin : join(runtimeFolder, 'bin'),
+      libraryPath: '',
+    });
+    const database = await start({ runtimeFolder });
+    expect(await ask(database.connection, 'select 1 as one')).to.deep.equal([{ one: 1 }]);
   });
 
   /** Another process that holds the database as a controller does. */
@@ -177,12 +227,25 @@ describe('the embedded PostgreSQL', function () {
   async function leftover(): Promise<ChildProcess> {
     const data = join(folder, 'data');
     const user = await serverUser(data);
-    const runtime = await provideRuntime(await findPackage(), { place: folder, user, copyTo: join(above, 'runtime') });
+    const runtime = await provideRuntime(await findPackage(), {
+      place: folder,
+      user,
+      copyTo: join(above, 'runtime'),
+    });
     const log = await open(join(above, 'orphan.log'), 'a');
-    const child = launchPostmaster({ runtime, user, data, socketFolder: '/tmp', settings: FAST, log: log.fd });
+    const child = launchPostmaster({
+      runtime,
+      user,
+      data,
+      socketFolder: '/tmp',
+      settings: FAST,
+      log: log.fd,
+    });
     children.push(child);
     await log.close();
-    await until('the orphan to be up', async () => /ready to accept/.test(await readFile(join(above, 'orphan.log'), 'utf8')));
+    await until('the orphan to be up', async () =>
+      /ready to accept/.test(await readFile(join(above, 'orphan.log'), 'utf8')),
+    );
     return child;
   }
 

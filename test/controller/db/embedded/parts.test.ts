@@ -1,6 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chmod, mkdir, mkdtemp, readFile, readdir, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  realpath,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -33,21 +45,31 @@ describe('the parts of the embedded PostgreSQL', function () {
 
   describe('the user of the server', () => {
     it('is the controller’s own unless that is root', async () => {
-      expect(await serverUser(join(folder, 'none'), { uid })).to.deep.equal(uid === 0 ? await firstOf() : null);
+      expect(await serverUser(join(folder, 'none'), { uid })).to.deep.equal(
+        uid === 0 ? await firstOf() : null,
+      );
       expect(await serverUser(join(folder, 'none'), { uid: 1000 })).to.equal(null);
     });
 
     it('is, for root, the owner of the data, or the first that this machine has', async () => {
-      expect(await serverUser(join(folder, 'none'), { uid: 0, candidates: ['no-such-user', 'nobody'] })).to.have.property('uid').above(0);
+      expect(await serverUser(join(folder, 'none'), { uid: 0, candidates: ['no-such-user', 'nobody'] }))
+        .to.have.property('uid')
+        .above(0);
       const owned = await serverUser(folder, { uid: 0, candidates: ['nobody'] });
-      expect(owned).to.deep.equal(uid === 0 ? await serverUser(join(folder, 'none'), { uid: 0, candidates: ['nobody'] }) : { uid, gid });
+      expect(owned).to.deep.equal(
+        uid === 0 ? await serverUser(join(folder, 'none'), { uid: 0, candidates: ['nobody'] }) : { uid, gid },
+      );
     });
 
     it('must exist, and the data must not be somebody else’s', async () => {
-      const nobody = await refusalOf(serverUser(join(folder, 'none'), { uid: 0, candidates: ['no-such-user'] }));
+      const nobody = await refusalOf(
+        serverUser(join(folder, 'none'), { uid: 0, candidates: ['no-such-user'] }),
+      );
       expect(nobody.reason.hint).to.equal('make one of the users no-such-user, or set DATABASE_URL');
       const foreign = await refusalOf(serverUser(folder, { uid: STRANGER.uid }));
-      expect(foreign.message).to.equal(`${folder} belongs to user ${uid}, this controller runs as user ${STRANGER.uid}`);
+      expect(foreign.message).to.equal(
+        `${folder} belongs to user ${uid}, this controller runs as user ${STRANGER.uid}`,
+      );
     });
 
     it('may enter and run what the permission bits of owner, group and others say', async () => {
@@ -97,16 +119,45 @@ describe('the parts of the embedded PostgreSQL', function () {
       );
     });
 
+    it('is cleared away when its temporary folder is gone and no server runs in it', async () => {
+      const places: string[] = [];
+      for (const name of ['gone', 'running', 'there', 'next']) {
+        const inside = join(folder, 'closed', name);
+        await mkdir(inside, { recursive: true, mode: 0o700 });
+        places.push(await choosePlace(inside, STRANGER));
+        const data = join(places.at(-1) ?? '', 'data');
+        await mkdir(data);
+        if (name === 'running') await writeFile(join(data, 'postmaster.pid'), '1\n');
+        if (name === 'gone' || name === 'running') await rm(inside, { recursive: true });
+      }
+      const left = await Promise.all(
+        places.map(
+          async (place) =>
+            await access(place).then(
+              () => true,
+              () => false,
+            ),
+        ),
+      );
+      for (const place of places) await rm(place, { recursive: true, force: true });
+      expect(left).to.deep.equal([false, true, true, true]);
+    });
+
     it('is a permanent one for a folder that is not temporary', async () => {
-      const permanent = join(folder, 'var-lib');
-      await mkdir(permanent);
-      const state = await mkdtemp(join(process.cwd(), '.fraisier-parts-'));
+      const [permanent, temporary, inside] = ['var-lib', 'tmp', 'closed'].map((name) =>
+        join(folder, name),
+      ) as [string, string, string];
+      for (const path of [permanent, temporary, inside]) await mkdir(path, { mode: 0o700 });
+      const former = process.env['TMPDIR'];
+      process.env['TMPDIR'] = temporary;
       try {
-        await mkdir(join(state, 'closed'), { mode: 0o700 });
-        await chmod(state, 0o700);
-        expect(await choosePlace(join(state, 'closed'), STRANGER, permanent)).to.match(new RegExp(`^${permanent}/fraisier-postgresql-`));
+        await mkdir(join(inside, 'state'));
+        expect(await choosePlace(join(inside, 'state'), STRANGER, permanent)).to.match(
+          new RegExp(`^${permanent}/fraisier-postgresql-`),
+        );
       } finally {
-        await rm(state, { recursive: true });
+        if (former === undefined) delete process.env['TMPDIR'];
+        else process.env['TMPDIR'] = former;
       }
     });
 
@@ -127,11 +178,15 @@ describe('the parts of the embedded PostgreSQL', function () {
   describe('the programs', () => {
     it('are used where they lie when nothing is missing', async () => {
       const found = await aPackage();
-      expect(await provideRuntime(found, { place: folder, user: null, copyTo: join(folder, 'copy') })).to.deep.include({
+      expect(
+        await provideRuntime(found, { place: folder, user: null, copyTo: join(folder, 'copy') }),
+      ).to.deep.include({
         libraryPath: join(folder, `lib-${found.version}`) + ':' + join(found.native, 'lib'),
       });
       await symlink('libone.so.1.2', join(found.native, 'lib', 'libone.so.1'));
-      expect(await provideRuntime(found, { place: folder, user: null, copyTo: join(folder, 'copy') })).to.deep.equal({
+      expect(
+        await provideRuntime(found, { place: folder, user: null, copyTo: join(folder, 'copy') }),
+      ).to.deep.equal({
         bin: join(found.native, 'bin'),
         libraryPath: '',
       });
@@ -144,7 +199,12 @@ describe('the parts of the embedded PostgreSQL', function () {
       const provide = async () => await provideRuntime(found, { place: folder, user: STRANGER, copyTo });
       const both = await Promise.all([provide(), provide()]);
       expect(both).to.deep.equal([1, 2].map(() => ({ bin: join(copyTo, 'bin'), libraryPath: '' })));
-      expect((await readdir(join(copyTo, 'lib'))).sort()).to.deep.equal(['libone.so.1', 'libone.so.1.2', 'libtwo.so.2', 'libtwo.so.2.1']);
+      expect((await readdir(join(copyTo, 'lib'))).sort()).to.deep.equal([
+        'libone.so.1',
+        'libone.so.1.2',
+        'libtwo.so.2',
+        'libtwo.so.2.1',
+      ]);
       expect((await stat(join(copyTo, 'bin', 'postgres'))).mode & 0o777).to.equal(0o755);
       expect(await readFile(join(copyTo, 'lib', 'libone.so.1'), 'utf8')).to.equal('one');
       expect((await readdir(folder)).filter((name) => name.includes('.new-'))).to.deep.equal([]);
@@ -182,7 +242,10 @@ describe('the parts of the embedded PostgreSQL', function () {
       await writeFile(join(native, 'lib', 'libtwo.so.2.1'), 'two');
       await writeFile(join(native, 'lib', 'libtwo.so.2'), 'two');
       await writeFile(join(native, 'lib', 'libone.a'), 'static');
-      const link = (source: string, target: string) => ({ source: `native/lib/${source}`, target: `native/lib/${target}` });
+      const link = (source: string, target: string) => ({
+        source: `native/lib/${source}`,
+        target: `native/lib/${target}`,
+      });
       const links = [link('libone.so.1.2', 'libone.so.1'), link('libtwo.so.2.1', 'libtwo.so.2')];
       return { native, version: '18.0', links };
     }
@@ -195,7 +258,9 @@ describe('the parts of the embedded PostgreSQL', function () {
       await mkdir(broken);
       await writeFile(join(broken, 'initdb'), '#!/bin/sh\necho "no room" >&2\nexit 1\n', { mode: 0o755 });
       const options = { runtime: { bin: broken, libraryPath: '' }, user: null, version: '18.4' };
-      expect((await refusalOf(initialise(folder, options))).message).to.equal('the embedded PostgreSQL could not be set up: no room');
+      expect((await refusalOf(initialise(folder, options))).message).to.equal(
+        'the embedded PostgreSQL could not be set up: no room',
+      );
       expect(await readdir(folder)).to.deep.equal(['bin']);
       await rm(join(broken, 'initdb'));
       expect((await refusalOf(initialise(folder, options))).message).to.include('ENOENT');
@@ -244,15 +309,21 @@ describe('the parts of the embedded PostgreSQL', function () {
     it('is held by one at a time', async () => {
       for (const options of [{}, elsewhere()]) {
         const unlock = await lockFolder(folder, options);
-        expect((await refusalOf(lockFolder(folder, options))).message).to.include(`in use by process ${process.pid}`);
+        expect((await refusalOf(lockFolder(folder, options))).message).to.include(
+          `in use by process ${process.pid}`,
+        );
         await unlock();
-        await (await lockFolder(folder, options))();
+        await (
+          await lockFolder(folder, options)
+        )();
       }
     });
 
     it('is taken over from a process that died and left its file', async () => {
       await deadSocket(await lockFile());
-      await (await lockFolder(folder, elsewhere()))();
+      await (
+        await lockFolder(folder, elsewhere())
+      )();
     });
 
     it('is held by a process that does not answer, or hangs up', async () => {
@@ -262,7 +333,9 @@ describe('the parts of the embedded PostgreSQL', function () {
       for (const answer of [silent, (socket: Socket) => void socket.destroy()]) {
         const holder = createServer(answer).listen(file);
         await once(holder, 'listening');
-        expect((await refusalOf(lockFolder(folder, elsewhere()))).message).to.include('in use by another process');
+        expect((await refusalOf(lockFolder(folder, elsewhere()))).message).to.include(
+          'in use by another process',
+        );
         for (const socket of open) socket.destroy();
         holder.close();
         await once(holder, 'close');
@@ -271,7 +344,10 @@ describe('the parts of the embedded PostgreSQL', function () {
 
     it('is lost to whoever is faster to replace a dead one', async () => {
       await deadSocket(await lockFile());
-      const both = await Promise.allSettled([lockFolder(folder, elsewhere()), lockFolder(folder, elsewhere())]);
+      const both = await Promise.allSettled([
+        lockFolder(folder, elsewhere()),
+        lockFolder(folder, elsewhere()),
+      ]);
       const won = both.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
       expect(won).not.to.be.empty;
       await Promise.all(won.map(async (unlock) => await unlock()));
@@ -291,11 +367,12 @@ describe('the parts of the embedded PostgreSQL', function () {
       const failures = [
         lockFolder(join(folder, 'missing')),
         lockFolder(folder, { platform: 'darwin', socketFolder: join(folder, 'missing') }),
-      ].map(async (work) =>
-        await work.then(
-          () => null,
-          (error: NodeJS.ErrnoException) => error.code,
-        ),
+      ].map(
+        async (work) =>
+          await work.then(
+            () => null,
+            (error: NodeJS.ErrnoException) => error.code,
+          ),
       );
       expect(await Promise.all(failures)).to.deep.equal(['ENOENT', 'EACCES']);
     });

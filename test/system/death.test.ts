@@ -1,0 +1,174 @@
+import { expect } from 'chai';
+import type { Cluster } from '../support/cluster.js';
+import { startCluster } from '../support/cluster.js';
+import { atEvent, ended, push, SECRET, steps, type Shown } from './deploying.js';
+import { gatedService, LINES_EACH, type Gate, type GatedService } from './gated-service.js';
+
+const VICTIMS = ['agent', 'controller'] as const;
+type Victim = (typeof VICTIMS)[number];
+
+const STEPS: readonly (readonly [phase: string, step: string])[] = [
+  ['prepare', 'preflight'],
+  ['prepare', 'fetch'],
+  ['prepare', 'stage'],
+  ['prepare', 'install'],
+  ['prepare', 'migration_status'],
+  ['migrate', 'migration_unchanged'],
+  ['migrate', 'migrate'],
+  ['migrate', 'migration_applied'],
+  ['release', 'activate'],
+  ['release', 'restart'],
+  ['release', 'health'],
+  ['prune', 'prune'],
+];
+
+/** Steps that hold a command or an answer at a gate, and in which attempt they succeed when the agent dies inside. */
+const INSIDE: readonly { gate: Gate; step: string; attemptsAfterAgent: number; begunAfterAgent: number }[] = [
+  { gate: 'install', step: 'prepare install', attemptsAfterAgent: 1, begunAfterAgent: 1 },
+  { gate: 'migrate', step: 'migrate migrate', attemptsAfterAgent: 1, begunAfterAgent: 1 },
+  { gate: 'restart', step: 'release restart', attemptsAfterAgent: 2, begunAfterAgent: 2 },
+  { gate: 'health', step: 'release health', attemptsAfterAgent: 2, begunAfterAgent: 0 },
+];
+
+interface Boundary {
+  readonly victim: Victim;
+  readonly phase: string;
+  readonly step: string;
+  readonly moment: 'step_started' | 'step_finished';
+}
+
+const BOUNDARIES: readonly Boundary[] = VICTIMS.flatMap((victim) =>
+  STEPS.flatMap(([phase, step]) => (['step_started', 'step_finished'] as const).map((moment) => ({ victim, phase, step, moment }))),
+);
+
+/** `FRAISIER_MATRIX=whole` plays every boundary; otherwise a few, drawn by a seed that is printed and can be given. */
+function boundaries(): readonly Boundary[] {
+  if (process.env['FRAISIER_MATRIX'] === 'whole') return BOUNDARIES;
+  const seed = Number(process.env['FRAISIER_SEED'] ?? Math.floor(Math.random() * 1e6));
+  process.stdout.write(`boundaries of steps: ${SAMPLE} of ${BOUNDARIES.length}, FRAISIER_SEED=${seed} (FRAISIER_MATRIX=whole for all)\n`);
+  return sample(BOUNDARIES, SAMPLE, seed);
+}
+
+const SAMPLE = 6;
+
+/** `count` different ones, drawn by a small linear congruential generator. */
+function sample<T>(all: readonly T[], count: number, seed: number): readonly T[] {
+  const left = [...all];
+  let state = seed;
+  return Array.from({ length: count }, () => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+    return left.splice(state % left.length, 1);
+  }).flat();
+}
+
+describe('death in the middle of a deployment (kill -9)', function () {
+  this.timeout(120_000);
+  let cluster: Cluster;
+  let gated: GatedService;
+
+  before(async () => {
+    cluster = await startCluster({ environment: { GITHUB_WEBHOOK_SECRET: SECRET } });
+    gated = await gatedService(cluster);
+    await cluster.apply(gated.configuration);
+  });
+
+  after(async () => {
+    await gated.service.stop();
+    await cluster.stop();
+  });
+
+  beforeEach(() => gated.reset());
+
+  for (const victim of VICTIMS) {
+    describe(`of the ${victim}`, () => {
+      for (const { gate, step, attemptsAfterAgent, begunAfterAgent } of INSIDE) {
+        for (const opened of ['while it is dead', 'after it is back'] as const) {
+          it(`inside ${step}, which goes on ${opened}`, async () => {
+            const shown = await dieInside(victim, gate, opened);
+            expectLive(shown);
+            const attempts = victim === 'agent' ? attemptsAfterAgent : 1;
+            expect(steps(shown)).to.include(`${step} succeeded ${attempts}`);
+            const begun = victim === 'agent' ? begunAfterAgent : gate === 'health' ? 0 : 1;
+            expect(await gated.begun(gate), 'times the command was begun').to.equal(begun);
+            if (gate === 'install') await expectWholeLog(shown.id);
+          });
+        }
+      }
+    });
+  }
+
+  for (const { victim, phase, step, moment } of boundaries()) {
+    it(`of the ${victim}, as ${phase} ${step} ${moment === 'step_started' ? 'has started' : 'has finished'}`, async () => {
+      const id = await push(cluster, gated.service.repository, await gated.commit(`${victim} ${step} ${moment}`));
+      const there = (event: { event: string; phase?: string; step?: string }) =>
+        event.event === moment && event.phase === phase && event.step === step;
+      await atEvent(cluster, id, there, () => kill(victim));
+      await start(victim);
+      expectLive(await ended(cluster, id));
+      expect(await gated.begun('migrate'), 'times the migration was begun').to.equal(1);
+      await expectWholeLog(id);
+    });
+  }
+
+  it('never guesses: a migration that died with its agent pauses the deployment, and continue goes on', async () => {
+    await gated.close('migrate');
+    const id = await push(cluster, gated.service.repository, await gated.commit('unknown'));
+    await gated.entered('migrate');
+    await kill('agent');
+    await killCommand('migrate.sh');
+    await start('agent');
+    const paused = await ended(cluster, id);
+    expect(paused.status).to.equal('paused');
+    expect(paused.reason?.code).to.equal('outcome_unknown');
+    expect(paused.reason?.hint).to.contain(`fraisier continue ${id}`);
+    expect(steps(paused)).to.include('migrate migrate interrupted 1');
+    expect(await gated.begun('migrate')).to.equal(1);
+    await gated.open('migrate');
+    const { code } = await cluster.cli(['continue', id]);
+    expect(code).to.equal(0);
+    const shown = await ended(cluster, id);
+    expect([shown.status, shown.hosts[0]?.new_version]).to.deep.equal(['succeeded', shown.commit]);
+  });
+
+  async function dieInside(victim: Victim, gate: Gate, opened: 'while it is dead' | 'after it is back'): Promise<Shown> {
+    await gated.close(gate);
+    const id = await push(cluster, gated.service.repository, await gated.commit(`${victim} inside ${gate}`));
+    await gated.entered(gate);
+    await kill(victim);
+    if (opened === 'while it is dead') await gated.open(gate);
+    await start(victim);
+    await gated.open(gate);
+    return ended(cluster, id);
+  }
+
+  async function kill(victim: Victim): Promise<void> {
+    await (victim === 'agent' ? cluster.agent('web-1') : cluster.controller).kill9();
+  }
+
+  async function start(victim: Victim): Promise<void> {
+    await (victim === 'agent' ? cluster.agent('web-1') : cluster.controller).start();
+  }
+
+  /** Ends every process below the cluster's folder whose command line names this script. */
+  async function killCommand(script: string): Promise<void> {
+    const { processesBelow } = await import('../support/leftovers.js');
+    for (const found of await processesBelow(cluster.folder)) {
+      if (found.argv.includes(script)) process.kill(found.pid, 'SIGKILL');
+    }
+  }
+
+  function expectLive(shown: Shown): void {
+    expect(shown.status, JSON.stringify(shown.reason)).to.equal('succeeded');
+    expect(shown.hosts.map((host) => host.new_version)).to.deep.equal([shown.commit]);
+    const odd = steps(shown).filter((step) => !step.includes('succeeded') && !step.includes('interrupted'));
+    expect(odd).to.deep.equal([]);
+  }
+
+  /** Every line of the last attempt of install, once and in order. */
+  async function expectWholeLog(id: string): Promise<void> {
+    const text = await cluster.must(['logs', id, '--step', 'install']);
+    const lines = text.split('\n').filter((line) => /(before|after) \d+$/.test(line));
+    const wanted = ['before', 'after'].flatMap((word) => Array.from({ length: LINES_EACH }, (_, index) => `${word} ${index + 1}`));
+    expect(lines.map((line) => line.replace(/^.*?(before|after)/, '$1'))).to.deep.equal(wanted);
+  }
+});
