@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import { newToken, tokenHash } from '../proto/tokens.js';
 import { FraisierError } from '../proto/error-codes.js';
 import type { Ledger } from './deployments/ledger.js';
 import type { Records } from './deployments/records.js';
+import { writeWhole } from './write-whole.js';
 
 export interface FirstTokenEdges {
   readonly ledger: Ledger;
@@ -50,12 +50,12 @@ function howToUse(address: string, flags: string): string {
 }
 
 async function writeTokenFile(file: string, token: string): Promise<void> {
-  await writeFile(file, `${token}\n`, { mode: 0o600, flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
+  await writeWhole(file, `${token}\n`, 0o600).catch((error: NodeJS.ErrnoException) => {
     throw new FraisierError(
       'invalid_configuration',
       `the first token cannot be written to ${file}: ${error.message}`,
       {
-        hint: 'name a new file in an existing folder with --first-token-file',
+        hint: 'name a file in an existing folder with --first-token-file',
         cause: error,
       },
     );

@@ -15,13 +15,22 @@ import type { Logger } from './logger.js';
 import { openStorage } from './open-storage.js';
 import { openAuthority } from './pki/certificate-authority.js';
 import { startPorts, type Core, type Ports } from './ports.js';
-import { writeStateFile } from './state-file.js';
+import { writeWhole } from './write-whole.js';
 
 export interface Surroundings {
   readonly environment: Environment;
   readonly logger: Logger;
   /** Writes to a person's standard error. */
   readonly say: (text: string) => void;
+}
+
+/** `controller.json` in the state folder: where a running controller is found; the ports are those that were taken. */
+export interface StateFile {
+  readonly pid: number;
+  readonly http: string;
+  readonly grpc: string;
+  readonly agents: string;
+  readonly socket: string;
 }
 
 /** Starts every part; when one cannot start, those that did are closed and its error is thrown. */
@@ -111,7 +120,8 @@ async function announce({ config, logger, version }: Core, ports: Ports, closers
   const { http, grpc, agents, socket } = ports;
   const file = join(config.state, 'controller.json');
   closers.push('state file', () => rm(file, { force: true }));
-  await writeStateFile(file, { pid: process.pid, http, grpc, agents, socket });
+  const state: StateFile = { pid: process.pid, http, grpc, agents, socket };
+  await writeWhole(file, `${JSON.stringify(state)}\n`, 0o644);
   logger.info({ version, http, grpc, agents, socket }, 'controller ready');
 }
 

@@ -77,10 +77,10 @@ export function isCode(error: unknown, ...codes: readonly string[]): boolean {
 }
 
 /** What the file system said no to, as the end of a step; anything that is not its word is thrown on. */
-export function endOfDiskError(error: unknown, what: string, code: ErrorCode): StepEnd {
+export function endOfDiskError(error: unknown, what: string, code: ErrorCode, hint = ''): FailedEnd {
   if (!(error instanceof Error) || !('errno' in error)) throw error;
   if (isCode(error, 'ENOSPC', 'EDQUOT')) {
     return failed('disk_full', `${what}: the disk is full`, { hint: 'free space on this host, then retry' });
   }
-  return failed(code, `${what}: ${error.message}`);
+  return failed(code, `${what}: ${error.message}`, { hint });
 }

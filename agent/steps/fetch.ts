@@ -18,17 +18,14 @@ export const fetch: RunStep<Fetch> = async (spec, context) => {
 async function attempts(spec: Fetch, context: StepContext): Promise<StepEnd> {
   const { repository, commit, ref } = spec;
   const wanted = { mirror: mirrorFolder(context.stateFolder, repository), repository, commit, ref };
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1; attempt < spec.attempts; attempt++) {
     const brought = await bringCommit(gitOf(context), wanted);
-    if (brought.is !== 'refused' || !brought.again || attempt >= spec.attempts) return endOf(brought);
+    if (brought.is !== 'refused' || !brought.again) return endOf(brought);
     const facts = { attempt: String(attempt), of: String(spec.attempts), answer: brought.reason.message };
-    await context.note(
-      'fetch_retry',
-      `attempt ${attempt} of ${spec.attempts}: ${brought.reason.message}`,
-      facts,
-    );
+    await context.note('fetch_retry', `attempt ${attempt} of ${spec.attempts}: ${facts.answer}`, facts);
     await context.sleep(spec.delayMs, context.signal);
   }
+  return endOf(await bringCommit(gitOf(context), wanted));
 }
 
 function endOf(brought: Brought): StepEnd {

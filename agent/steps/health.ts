@@ -31,19 +31,23 @@ async function lookUntilStable(spec: Health, context: StepContext): Promise<Verd
   const before = await restartsOf(context);
   const started = context.now().getTime();
   const pause = Math.max(SHORTEST_PAUSE_MS, Math.min(spec.delayMs, STABLE_PAUSE_MS));
-  for (let looks = 1; ; looks++) {
-    const verdict = judge(await probe(spec.url, spec.timeoutMs, context.signal), spec);
-    const healthyFor = context.now().getTime() - started;
-    if (!verdict.healthy) {
-      const broke = looks === 1 ? '' : ` (after ${healthyFor} ms in which it was healthy)`;
-      return { ...verdict, answer: `${verdict.answer}${broke}` };
-    }
-    const restarts = await restartsOf(context);
-    if (restarts !== before)
-      return unhealthy(`its unit was restarted while it had to stay up (${restarts} restarts)`);
-    if (healthyFor >= spec.stableForMs) return verdict;
-    await context.sleep(Math.min(pause, spec.stableForMs - healthyFor), context.signal);
+  let verdict = await lookOnce(spec, context, before);
+  while (verdict.healthy) {
+    const leftMs = started + spec.stableForMs - context.now().getTime();
+    if (leftMs <= 0) break;
+    await context.sleep(Math.min(pause, leftMs), context.signal);
+    verdict = await lookOnce(spec, context, before);
+    if (!verdict.healthy)
+      verdict = { ...verdict, answer: `${verdict.answer} (it was healthy first, but did not stay so)` };
   }
+  return verdict;
+}
+
+async function lookOnce(spec: Health, context: StepContext, restartsBefore: string): Promise<Verdict> {
+  const verdict = judge(await probe(spec.url, spec.timeoutMs, context.signal), spec);
+  const restarts = await restartsOf(context);
+  if (!verdict.healthy || restarts === restartsBefore) return verdict;
+  return unhealthy(`its unit was restarted while it had to stay up (${restarts} restarts)`);
 }
 
 /** systemd's own count; empty where there is no unit to ask about. */

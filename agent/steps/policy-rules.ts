@@ -77,11 +77,12 @@ function matches(pattern: readonly Word[], argv: readonly string[]): boolean {
   const last = pattern.at(-1);
   const open = last !== undefined && last.text === '**' && !last.quoted;
   const fixed = open ? pattern.slice(0, -1) : pattern;
-  const long = open ? argv.length >= fixed.length : argv.length === fixed.length;
-  return fixed.length > 0 && long && fixed.every((word, at) => matchesWord(word, argv[at] ?? ''));
+  if (fixed.length === 0 || (!open && argv.length > fixed.length)) return false;
+  return fixed.every((word, at) => matchesWord(word, argv[at]));
 }
 
-function matchesWord({ text, quoted }: Word, word: string): boolean {
+function matchesWord({ text, quoted }: Word, word: string | undefined): boolean {
+  if (word === undefined) return false;
   return !quoted && text.endsWith('*') ? word.startsWith(text.slice(0, -1)) : text === word;
 }
 

@@ -6,7 +6,7 @@ import type { Preflight, Target } from '../../proto/gen/fraisier/v1/plan.js';
 import { findUser, ownUser } from '../exec/users.js';
 import type { HostUser } from '../exec/users.js';
 import { checkPolicy } from './check-policy.js';
-import { endOfCommand, failed, isCode, succeeded } from './ends.js';
+import { endOfCommand, endOfDiskError, failed, isCode, succeeded } from './ends.js';
 import type { FailedEnd } from './ends.js';
 import { isOk } from './git.js';
 import { giveTo } from './give-to.js';
@@ -74,9 +74,8 @@ async function folderProblem({ target }: StepContext): Promise<StepEnd | null> {
     await giveTo(target.user, app);
     return null;
   } catch (error) {
-    const hint = `sudo install -d -o ${target.user === '' ? ownUser().name : target.user} ${app}`;
-    const why = error instanceof Error ? error.message : String(error);
-    return failed('preflight_failed', `app_path ${app} is not there and cannot be made: ${why}`, { hint });
+    const hint = `sudo install -d -o ${target.user || ownUser().name} ${app}`;
+    return endOfDiskError(error, `app_path ${app} is not there and cannot be made`, 'preflight_failed', hint);
   }
 }
 

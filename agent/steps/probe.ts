@@ -31,7 +31,7 @@ export async function probe(url: string, timeoutMs: number, signal: AbortSignal)
     return await ask(address, host, AbortSignal.any([signal, late]));
   } catch (error) {
     if (signal.aborted) throw error;
-    return nothing(late.aborted ? `no answer within ${timeoutMs} ms` : describe(error));
+    return nothing(late.aborted ? `no answer within ${timeoutMs} ms` : describe(error as Error));
   }
 }
 
@@ -40,9 +40,8 @@ function nothing(why: string): ProbeAnswer {
 }
 
 /** Several addresses may have been tried: then the message is empty and the errors tell. */
-function describe(error: unknown): string {
-  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
-  return first instanceof Error ? first.message : String(first);
+function describe(error: Error): string {
+  return String((error instanceof AggregateError ? error.errors[0] : error).message);
 }
 
 function request(address: URL, _host: string, signal: AbortSignal): Promise<ProbeAnswer> {
@@ -56,7 +55,7 @@ function request(address: URL, _host: string, signal: AbortSignal): Promise<Prob
   return new Promise((done, refuse) => {
     get(address, options, (response) => {
       bodyOf(response).then(
-        (body) => done({ got: 'response', status: response.statusCode ?? 0, body }),
+        (body) => done({ got: 'response', status: Number(response.statusCode), body }),
         refuse,
       );
     }).once('error', refuse);

@@ -46,8 +46,8 @@ export async function readReleaseMark(
   commit: string,
 ): Promise<ReleaseMark | null> {
   try {
-    const mark = JSON.parse(await readFile(markFile(target, commit), 'utf8')) as Partial<ReleaseMark>;
-    if (typeof mark.stagedAt !== 'string') return null;
+    const mark = JSON.parse(await readFile(markFile(target, commit), 'utf8')) as Partial<ReleaseMark> | null;
+    if (typeof mark?.stagedAt !== 'string') return null;
     const { stagedAt, activatedAt = null, provenGoodAt = null, previous = null } = mark;
     return { commit, stagedAt, activatedAt, provenGoodAt, previous };
   } catch (error) {

@@ -23,15 +23,21 @@ interface Row {
 const WITH_HOLDER = `select *, case when lease_expires_at > clock_timestamp() then controller_id end as holder
   from tb_agent`;
 
+/** Every enrolled agent by name, revoked ones too. */
 export async function agents(db: Db): Promise<readonly AgentRow[]> {
   return (await select<Row>(db, `${WITH_HOLDER} order by name collate "C"`)).map(fromRow);
 }
 
+/** Null when nobody enrolled under this name. */
 export async function agent(db: Db, name: string): Promise<AgentRow | null> {
   const [row] = await select<Row>(db, `${WITH_HOLDER} where name = ?`, [name]);
   return row === undefined ? null : fromRow(row);
 }
 
+/**
+ * A second time under the same name it is a re-enrolment: labels and certificate are replaced, a revocation
+ * is lifted.
+ */
 export async function enrolAgent(db: Db, enrolled: EnrolledAgent): Promise<AgentRow> {
   const { name, labels, certificateSerial, certificateExpiresAt } = enrolled;
   await db('tb_agent')
@@ -57,12 +63,14 @@ export async function revokeAgent(db: Db, name: string): Promise<boolean> {
   return revoked === 1;
 }
 
+/** After a renewal; nothing happens for an unknown name. */
 export async function setCertificate(db: Db, name: string, serial: string, expiresAt: Date): Promise<void> {
   await db('tb_agent')
     .where({ name })
     .update({ certificate_serial: serial, certificate_expires_at: expiresAt });
 }
 
+/** The new epoch, which ends every older one; null for an unknown or revoked agent. */
 export async function takeLease(db: Db, name: string, lease: NewLease): Promise<number | null> {
   const [row] = await db('tb_agent')
     .where({ name })
@@ -91,17 +99,23 @@ export async function renewLease(db: Db, name: string, epoch: number, leaseMs: n
   return renewed === 1;
 }
 
+/**
+ * Shared lock: those who write for the same stream do not wait for each other, who takes the lease over
+ * waits for all.
+ */
 export async function holdLease(db: Db, name: string, epoch: number): Promise<boolean> {
   const rows = await db('tb_agent').where({ name, epoch }).whereNull('revoked_at').forShare().select('name');
   return rows.length === 1;
 }
 
+/** Only for the epoch that holds it: a stream that was replaced ends nothing. */
 export async function endLease(db: Db, name: string, epoch: number): Promise<void> {
   await db('tb_agent')
     .where({ name, epoch })
     .update({ controller_id: null, lease_expires_at: clock(db) });
 }
 
+/** Replaces the whole list. */
 export async function setLive(db: Db, name: string, live: readonly LiveFraise[]): Promise<void> {
   await db('tb_agent')
     .where({ name })

@@ -8,12 +8,14 @@ interface Row {
   readonly revoked_at: Date | null;
 }
 
+/** By the SHA-256 of the token, hex; expired and revoked ones are returned as well. */
 export async function apiToken(db: Db, tokenHash: string): Promise<ApiTokenRow | null> {
   const [row] = await db('tb_api_token').where({ token_hash: tokenHash }).select<Row[]>();
   if (row === undefined) return null;
   return { name: row.name, role: row.role, expiresAt: row.expires_at, revokedAt: row.revoked_at };
 }
 
+/** Throws when there is a token of this hash. */
 export async function insertApiToken(
   db: Db,
   token: ApiTokenRow & { readonly tokenHash: string },
@@ -27,6 +29,7 @@ export async function insertApiToken(
   });
 }
 
+/** Whether a first token was ever made. */
 export async function anyApiToken(db: Db): Promise<boolean> {
   return (await db('tb_api_token').limit(1).select('name')).length > 0;
 }

@@ -14,6 +14,7 @@ export interface AuthorityStore {
   storeOnce(authority: StoredAuthority): Promise<StoredAuthority>;
 }
 
+/** The store that the certificate authority is handed; both functions may fail with `database_away`. */
 export function authorityStore(db: Db): AuthorityStore {
   return {
     load: async () => await orDatabaseAway(loadAuthority(db)),

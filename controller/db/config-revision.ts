@@ -9,11 +9,13 @@ interface Row {
   readonly applied_at: Date;
 }
 
+/** The newest one; null before the first. */
 export async function currentConfiguration(db: Db): Promise<ConfigurationRevision | null> {
   const row = await db<Row>('tb_config_revision').orderBy('revision', 'desc').first();
   return row === undefined ? null : fromRow(row);
 }
 
+/** Null when there is none of this number. */
 export async function configurationRevision(db: Db, revision: number): Promise<ConfigurationRevision | null> {
   const row = await db<Row>('tb_config_revision').where({ revision }).first();
   return row === undefined ? null : fromRow(row);

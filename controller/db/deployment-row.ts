@@ -32,8 +32,10 @@ export interface DeploymentRecord {
   readonly finished_at: Date | null;
   readonly last_number: number;
   readonly changed_number: number;
+  readonly changed_at: Date;
 }
 
+/** Decodes the plan; throws when its bytes are no plan. */
 export function deploymentFromRecord(record: DeploymentRecord): DeploymentRow {
   return {
     id: record.id,
@@ -63,9 +65,11 @@ export function deploymentFromRecord(record: DeploymentRecord): DeploymentRow {
     finishedAt: record.finished_at,
     lastNumber: record.last_number,
     changedNumber: record.changed_number,
+    changedAt: record.changed_at,
   };
 }
 
+/** Everything but what the table fills in by itself. */
 export function newDeploymentColumns(deployment: NewDeployment): Omit<Partial<DeploymentRecord>, 'status'> {
   return {
     id: deployment.id,

@@ -17,6 +17,7 @@ export async function holdFraise(db: Db, fraise: string, environment: string): P
   );
 }
 
+/** Refused when its request has made one already. */
 export async function insertDeployment(db: Db, deployment: NewDeployment): Promise<DeploymentRow> {
   const [record] = await orRefused(
     db('tb_deployment').insert(newDeploymentColumns(deployment)).returning<DeploymentRecord[]>('*'),
@@ -24,10 +25,12 @@ export async function insertDeployment(db: Db, deployment: NewDeployment): Promi
   return deploymentFromRecord(record as DeploymentRecord);
 }
 
+/** Null when there is none of this id. */
 export async function deployment(db: Db, id: string): Promise<DeploymentRow | null> {
   return firstOf(await db('tb_deployment').where({ id }).select<DeploymentRecord[]>());
 }
 
+/** Null when this request has made none. */
 export async function deploymentByRequest(db: Db, requestId: string): Promise<DeploymentRow | null> {
   return firstOf(await db('tb_deployment').where({ request_id: requestId }).select<DeploymentRecord[]>());
 }
@@ -37,6 +40,10 @@ export async function holdDeployment(db: Db, id: string): Promise<DeploymentRow 
   return firstOf(await db('tb_deployment').where({ id }).forNoKeyUpdate().select<DeploymentRecord[]>());
 }
 
+/**
+ * False when it is not in `from` (any more). Throws for a move the table of moves does not have, and
+ * `deployment_running` when another one of the pair is active.
+ */
 export async function moveDeployment(
   db: Db,
   id: string,
@@ -53,6 +60,7 @@ export async function moveDeployment(
         status: to,
         last_number: db.raw('last_number + 1'),
         changed_number: db.raw('last_number + 1'),
+        changed_at: db.raw('clock_timestamp()'),
       }),
   );
   return moved === 1;
@@ -71,6 +79,7 @@ function changedColumns(db: Db, change: DeploymentChange): Record<string, unknow
   });
 }
 
+/** Oldest first, by the order of insertion. */
 export async function unfinishedDeployments(
   db: Db,
   where?: { fraise: string; environment: string },

@@ -79,7 +79,15 @@ async function startLocked(
   const launch = { runtime, user, data, socketFolder, settings };
   const server = new EmbeddedServer({ launch, connection, logFile: join(place, 'postgres.log'), logger });
   await server.start();
-  return { connection, url: urlOf(connection), stop: async () => await server.stop().finally(unlock) };
+  let stopping: Promise<void> | null = null;
+  const stop = async (): Promise<void> => {
+    try {
+      await server.stop();
+    } finally {
+      await unlock();
+    }
+  };
+  return { connection, url: urlOf(connection), stop: async () => await (stopping ??= stop()) };
 }
 
 function urlOf({ host, user, database }: EmbeddedConnection): string {

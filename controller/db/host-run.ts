@@ -34,6 +34,7 @@ interface Row {
   readonly finished_at: Date | null;
 }
 
+/** Refused when this phase and attempt exist on the host; throws for an unknown deployment. */
 export async function insertRun(db: Db, run: NewRun): Promise<RunRow> {
   const [row] = await orRefused(
     db('tb_host_run')
@@ -51,14 +52,17 @@ export async function insertRun(db: Db, run: NewRun): Promise<RunRow> {
   return fromRow(row as Row);
 }
 
+/** Null when there is none of this id. */
 export async function run(db: Db, id: string): Promise<RunRow | null> {
   return firstOf(await db('tb_host_run').where({ id }).select<Row[]>());
 }
 
+/** Locked until the transaction ends, and read as it is then. */
 export async function holdRun(db: Db, id: string): Promise<RunRow | null> {
   return firstOf(await db('tb_host_run').where({ id }).forNoKeyUpdate().select<Row[]>());
 }
 
+/** Oldest first. */
 export async function runsOf(db: Db, deploymentId: string): Promise<readonly RunRow[]> {
   const rows = await db('tb_host_run')
     .where({ deployment_id: deploymentId })
@@ -67,6 +71,7 @@ export async function runsOf(db: Db, deploymentId: string): Promise<readonly Run
   return rows.map(fromRow);
 }
 
+/** Oldest first; those of every deployment. */
 export async function openRunsOnHost(db: Db, host: string): Promise<readonly RunRow[]> {
   const rows = await db('tb_host_run')
     .where({ host })
@@ -76,6 +81,7 @@ export async function openRunsOnHost(db: Db, host: string): Promise<readonly Run
   return rows.map(fromRow);
 }
 
+/** False when it is not in `from` (any more). Throws for a move the table of moves does not have. */
 export async function moveRun(
   db: Db,
   id: string,

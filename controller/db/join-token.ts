@@ -12,6 +12,7 @@ interface Row {
   readonly used_by_key: string | null;
 }
 
+/** Throws when there is a token of this hash. */
 export async function insertJoinToken(db: Db, token: NewJoinToken): Promise<void> {
   await db('tb_join_token').insert({
     token_hash: token.tokenHash,
@@ -22,6 +23,7 @@ export async function insertJoinToken(db: Db, token: NewJoinToken): Promise<void
   });
 }
 
+/** Locked until the transaction ends, so that it is used once. */
 export async function holdJoinToken(db: Db, tokenHash: string): Promise<JoinTokenRow | null> {
   const [row] = await db('tb_join_token').where({ token_hash: tokenHash }).forUpdate().select<Row[]>();
   if (row === undefined) return null;
@@ -36,6 +38,7 @@ export async function holdJoinToken(db: Db, tokenHash: string): Promise<JoinToke
   };
 }
 
+/** Marks it used now; that it was free is for the caller to see, who holds it. */
 export async function useJoinToken(db: Db, tokenHash: string, publicKeyHash: string): Promise<void> {
   await db('tb_join_token')
     .where({ token_hash: tokenHash })

@@ -1,6 +1,7 @@
 import { toJson } from './row.js';
 import type { Db } from './row.js';
 
+/** Leaves after the transaction has committed, or never. */
 export async function outbox(
   db: Db,
   { topic, payload }: { readonly topic: string; readonly payload: unknown },

@@ -10,6 +10,7 @@ interface Row {
   readonly answer: Uint8Array | null;
 }
 
+/** Its deadline counts from the database’s now. */
 export async function insertQuestion(db: Db, { id, host, question, deadlineMs }: NewQuestion): Promise<void> {
   await db('tb_question').insert({
     id,
@@ -19,6 +20,7 @@ export async function insertQuestion(db: Db, { id, host, question, deadlineMs }:
   });
 }
 
+/** Oldest first. */
 export async function openQuestions(db: Db, host: string): Promise<readonly QuestionRow[]> {
   const rows = await db('tb_question')
     .where({ host })
@@ -29,6 +31,7 @@ export async function openQuestions(db: Db, host: string): Promise<readonly Ques
   return rows.map(fromRow);
 }
 
+/** Null when there is none of this id. */
 export async function question(db: Db, id: string): Promise<QuestionRow | null> {
   const [row] = await db('tb_question').where({ id }).select<Row[]>();
   return row === undefined ? null : fromRow(row);

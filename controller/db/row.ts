@@ -3,9 +3,11 @@ import type { Knex } from 'knex';
 /** A pool or one transaction: every function of this folder works on both. */
 export type Db = Knex;
 
-/** Runs SQL with `?` placeholders and returns its rows. */
-export async function select<T>(db: Db, sql: string, bindings: readonly unknown[] = []): Promise<T[]> {
-  const { rows } = await db.raw<{ rows: T[] }>(sql, [...bindings] as Knex.RawBinding[]);
+type Bindings = readonly unknown[] | Readonly<Record<string, unknown>>;
+
+/** Runs SQL with `?` or `:name` placeholders (a cast is written `cast`, not `::`, then) and returns its rows. */
+export async function select<T>(db: Db, sql: string, bindings: Bindings = []): Promise<T[]> {
+  const { rows } = await db.raw<{ rows: T[] }>(sql, bindings as Knex.RawBinding[]);
   return rows;
 }
 

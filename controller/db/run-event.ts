@@ -45,6 +45,7 @@ interface Row {
   readonly content: Uint8Array;
 }
 
+/** At most `limit`, in order; one query, however many runs. */
 export async function eventsOf(
   db: Db,
   deploymentId: string,

@@ -21,39 +21,35 @@ interface Appended {
  * until the transaction ends: nobody waits for it, but `logs` sees by it whose numbers are still to come.
  */
 export async function appendLog(db: Db, chunk: NewLogChunk): Promise<number> {
-  const { runId, deploymentId, step, attempt, offset, data, truncated } = chunk;
-  const [found] = await select<Appended>(
-    db,
-    `with locked as materialized (
-            select pg_advisory_xact_lock_shared(${WRITING}, hashtext(?))),
-          last as (
-            select end_offset, truncated from tb_run_log
-             where run_id = ? and step = ? and attempt = ? order by start_offset desc limit 1),
-          ended as (
-            select coalesce((select end_offset from last), 0) as stored,
-                   coalesce((select truncated from last), false) as closed
-              from locked),
-          fresh as (
-            select ended.stored, substring(?::bytea from (ended.stored - ?::bigint + 1)::integer) as data
-              from ended
-             where not ended.closed and ended.stored >= ?::bigint
-               and (ended.stored < ?::bigint or (ended.stored = ?::bigint and ?::boolean))),
-          added as (
-            insert into tb_run_log (deployment_id, run_id, step, attempt, start_offset, end_offset, data, truncated)
-            select ?, ?, ?, ?, stored, stored + length(data), data, ? from fresh
-            on conflict on constraint one_chunk_per_offset do nothing
-            returning end_offset)
-     select (select stored from ended) as stored, (select end_offset from added) as added,
-            exists (select from fresh) as wanted`,
-    [
-      ...[deploymentId, runId, step, attempt, toBuffer(data), offset, offset],
-      ...[offset + data.length, offset + data.length, truncated],
-      ...[deploymentId, runId, step, attempt, truncated],
-    ],
-  );
+  const end = chunk.offset + chunk.data.length;
+  const [found] = await select<Appended>(db, APPEND, { ...chunk, data: toBuffer(chunk.data), end });
   const { stored, added, wanted } = found as Appended;
   return wanted && added === null ? await endOf(db, chunk) : (added ?? stored);
 }
+
+const APPEND = `
+  with locked as materialized (
+         select pg_advisory_xact_lock_shared(${WRITING}, hashtext(:deploymentId))),
+       last as (
+         select end_offset, truncated from tb_run_log
+          where run_id = :runId and step = :step and attempt = :attempt
+          order by start_offset desc limit 1),
+       ended as (
+         select coalesce((select end_offset from last), 0) as stored,
+                coalesce((select truncated from last), false) as closed
+           from locked),
+       fresh as (
+         select stored, substring(cast(:data as bytea) from cast(stored - cast(:offset as bigint) + 1 as integer)) as data
+           from ended
+          where not closed and stored >= :offset
+            and (stored < :end or (stored = :end and :truncated))),
+       added as (
+         insert into tb_run_log (deployment_id, run_id, step, attempt, start_offset, end_offset, data, truncated)
+         select :deploymentId, :runId, :step, :attempt, stored, stored + length(data), data, :truncated from fresh
+         on conflict on constraint one_chunk_per_offset do nothing
+         returning end_offset)
+  select (select stored from ended) as stored, (select end_offset from added) as added,
+         exists (select from fresh) as wanted`;
 
 async function endOf(db: Db, { runId, step, attempt }: NewLogChunk): Promise<number> {
   const [row] = await select<{ end: number }>(
@@ -64,6 +60,7 @@ async function endOf(db: Db, { runId, step, attempt }: NewLogChunk): Promise<num
   return (row as { end: number }).end;
 }
 
+/** The end of what is stored of each step and attempt. */
 export async function logPositions(db: Db, runId: string): Promise<readonly LogPosition[]> {
   return await select<LogPosition>(
     db,

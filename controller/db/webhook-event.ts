@@ -38,6 +38,7 @@ export async function claimDelivery(db: Db, delivery: NewDelivery): Promise<Deli
   return record === undefined ? null : deliveryFromRecord({ ...record, deployments: [] });
 }
 
+/** Without the claim, so never refused as a repeat. */
 export async function insertDelivery(db: Db, delivery: NewDelivery): Promise<DeliveryRow> {
   const [record] = await db('tb_webhook_event')
     .insert({ ...columns(delivery), claimed: false })
@@ -45,6 +46,7 @@ export async function insertDelivery(db: Db, delivery: NewDelivery): Promise<Del
   return deliveryFromRecord({ ...(record as DeliveryRecord), deployments: [] });
 }
 
+/** Locked until the transaction ends; null when nobody claims this id. */
 export async function holdClaimed(db: Db, provider: string, deliveryId: string): Promise<DeliveryRow | null> {
   const [record] = await select<DeliveryRecord>(
     db,
@@ -58,10 +60,12 @@ export async function holdClaimed(db: Db, provider: string, deliveryId: string):
   return record === undefined ? null : deliveryFromRecord(record);
 }
 
+/** The row stays, without its claim. */
 export async function releaseClaim(db: Db, id: string): Promise<void> {
   await db('tb_webhook_event').where({ id }).update({ claimed: false });
 }
 
+/** Null when there is none of this id. */
 export async function delivery(db: Db, id: string): Promise<DeliveryRow | null> {
   const [record] = await db('v_webhook_history').where({ id }).select<DeliveryRecord[]>();
   return record === undefined ? null : deliveryFromRecord(record);
@@ -81,6 +85,7 @@ export async function deliveriesBefore(
     .select<DeliveryRecord[]>();
 }
 
+/** A row of the table has no `deployments`: give it some. */
 export function deliveryFromRecord(record: DeliveryRecord): DeliveryRow {
   return {
     id: record.id,

@@ -177,6 +177,7 @@ export interface DeploymentRow extends NewDeployment {
   readonly lastNumber: number;
   /** Number at which the row itself last changed. */
   readonly changedNumber: number;
+  readonly changedAt: Date;
 }
 
 export interface DeploymentChange {

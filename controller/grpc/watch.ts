@@ -24,7 +24,7 @@ export async function* watchDeployment(
 ): AsyncGenerator<WatchEvent> {
   const wakeUps = openWakeSignal(edges, (topic) => topic.about === 'deployment' && topic.id === id);
   try {
-    yield standing(after, await deploymentNow(edges, id));
+    yield standing(after, await rowOf(edges, id), await deploymentNow(edges, id));
     for (let number = after; !signal.aborted;) {
       // All numbers up to the row's last one are committed: they are given out under the row's lock.
       const row = await rowOf(edges, id);
@@ -46,13 +46,13 @@ async function* recorded(edges: Edges, row: DeploymentRow, after: number): Async
     for (const event of upToNow) {
       if (!told && event.number > row.changedNumber) {
         told = true;
-        yield standing(row.changedNumber, await deploymentNow(edges, row.id));
+        yield standing(row.changedNumber, row, await deploymentNow(edges, row.id));
       }
       yield ofHost(event);
     }
     number = upToNow.length < PAGE ? row.lastNumber : (upToNow.at(-1) as StoredEvent).number;
   }
-  if (!told) yield standing(row.changedNumber, await deploymentNow(edges, row.id));
+  if (!told) yield standing(row.changedNumber, row, await deploymentNow(edges, row.id));
 }
 
 async function rowOf({ ledger }: Edges, id: string): Promise<DeploymentRow> {
@@ -67,8 +67,7 @@ async function deploymentNow(edges: Edges, id: string): Promise<Deployment> {
   return packSummary(summary);
 }
 
-function standing(number: number, deployment: Deployment): WatchEvent {
-  const at = deployment.finishedAt ?? deployment.startedAt ?? deployment.createdAt;
+function standing(number: number, { changedAt: at }: DeploymentRow, deployment: Deployment): WatchEvent {
   return { number, at, event: { $case: 'deployment', value: deployment } };
 }
 

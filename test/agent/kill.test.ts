@@ -105,13 +105,16 @@ async function onRealHost(authority: TestAuthority, work: (host: RealHost) => Pr
     const agents: ChildProcess[] = [];
     const start = async (): Promise<ChildProcess> => {
       const before = controller.hellos.length;
-      const agent = spawn(process.execPath, [PROGRAM, state, policy], { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
+      const agent = spawn(process.execPath, [PROGRAM, state, policy], { stdio: 'inherit', env: { PATH: process.env['PATH'] } });
       agents.push(agent);
       await until('the agent to be connected', () => controller.hellos.length > before);
       return agent;
     };
     try {
       await work({ folder, controller, start });
+    } catch (error) {
+      console.log(told(controller.run().events), JSON.stringify(controller.run().events.at(-1)), controller.problems, controller.hellos.length);
+      throw error;
     } finally {
       await writeFile(join(folder, 'app', 'releases', COMMIT, 'gate'), '');
       for (const agent of agents) agent.kill('SIGKILL');

@@ -33,14 +33,17 @@ describe('the controller’s settings', () => {
 
   it('come from flags, then from the environment', () => {
     const environment = {
-      ...{ FRAISIER_HTTP: ':1', FRAISIER_GRPC: '[::1]:2', FRAISIER_AGENTS: 'a', FRAISIER_STATE: '/state' },
-      ...{
-        FRAISIER_SOCKET: '/s.sock',
-        FRAISIER_CONFIG: 'f.yaml',
-        FRAISIER_KEY_FILE: '/key',
-        DATABASE_URL: 'postgres:///x',
-      },
-      ...{ FRAISIER_ADVERTISE: 'a, b,a', FRAISIER_LEASE_MS: '500', FRAISIER_LOG_LEVEL: 'debug' },
+      FRAISIER_HTTP: ':1',
+      FRAISIER_GRPC: '[::1]:2',
+      FRAISIER_AGENTS: 'a',
+      FRAISIER_STATE: '/state',
+      FRAISIER_SOCKET: '/s.sock',
+      FRAISIER_CONFIG: 'f.yaml',
+      FRAISIER_KEY_FILE: '/key',
+      DATABASE_URL: 'postgres:///x',
+      FRAISIER_ADVERTISE: 'a, b,a',
+      FRAISIER_LEASE_MS: '500',
+      FRAISIER_LOG_LEVEL: 'debug',
       FRAISIER_FIRST_TOKEN_FILE: '/token',
     };
     const read = readConfig({ http: ':9', advertise: ['x,y'] }, environment, 0);

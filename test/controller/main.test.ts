@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { EventEmitter } from 'node:events';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
@@ -10,7 +10,8 @@ import { ensureFirstToken } from '../../controller/first-token.js';
 import { createLogger } from '../../controller/logger.js';
 import { runController, type ControllerOptions } from '../../controller/main.js';
 import { registerWithOthers } from '../../controller/register.js';
-import type { StateFile } from '../../controller/state-file.js';
+import type { StateFile } from '../../controller/start.js';
+import { writeWhole } from '../../controller/write-whole.js';
 import { stopSignal } from '../../controller/stop-signal.js';
 import { createLedger } from '../../controller/db/ledger.js';
 import { createRecords } from '../../controller/db/records.js';
@@ -166,17 +167,18 @@ describe('a controller', () => {
 });
 
 describe('the first token', () => {
-  it('is said on standard error with the command to use it, or refused a file that is there', () =>
+  it('is said on standard error with the command to use it, and refused a file that cannot be written', () =>
     withDatabase(async (db) => {
       const said: string[] = [];
       const edges = {
-        ...{ ledger: createLedger(db), records: createRecords(db), fingerprint: 'f'.repeat(43) },
+        ledger: createLedger(db),
+        records: createRecords(db),
+        fingerprint: 'f'.repeat(43),
         randomBytes: (size: number) => Buffer.alloc(size),
         say: (text: string) => void said.push(text),
       };
       await withFolder(async (folder) => {
-        await writeFile(join(folder, 'there'), '');
-        const { message } = await refused(ensureFirstToken(edges, 'c:9090', join(folder, 'there')));
+        const { message } = await refused(ensureFirstToken(edges, 'c:9090', join(folder, 'none', 'token')));
         expect(message).to.contain('cannot be written');
       });
       await ensureFirstToken(edges, 'c:9090', null);
@@ -185,6 +187,20 @@ describe('the first token', () => {
         .and.to.contain('fraisier login c:9090');
       await ensureFirstToken(edges, 'c:9090', null);
       expect(said).to.have.length(1);
+    }));
+});
+
+describe('a file written whole', () => {
+  it('replaces what was there, mode and all, or leaves nothing', () =>
+    withFolder(async (folder) => {
+      await writeFile(join(folder, 'file'), 'old and longer', { mode: 0o666 });
+      await writeWhole(join(folder, 'file'), 'new', 0o600);
+      expect(await readFile(join(folder, 'file'), 'utf8')).to.equal('new');
+      expect((await stat(join(folder, 'file'))).mode & 0o777).to.equal(0o600);
+      await mkdir(join(folder, 'folder', 'in'), { recursive: true });
+      const failed = await writeWhole(join(folder, 'folder'), 'new', 0o600).catch((error: unknown) => error);
+      expect(failed).to.be.instanceOf(Error);
+      expect((await readdir(folder)).sort()).to.deep.equal(['file', 'folder']);
     }));
 });
 

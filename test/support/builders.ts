@@ -112,6 +112,7 @@ export function aDeployment(
     finishedAt: null,
     lastNumber: 0,
     changedNumber: 0,
+    changedAt: NOON,
     ...rest,
   };
 }

@@ -194,6 +194,7 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
         finishedAt: null,
         lastNumber: 0,
         changedNumber: 0,
+        changedAt: now(),
       };
       draft.write('deployments').push(row);
       return row;
@@ -216,6 +217,7 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
           status: to,
           lastNumber: row.lastNumber + 1,
           changedNumber: row.lastNumber + 1,
+          changedAt: now(),
         }),
       );
     },

@@ -40,7 +40,8 @@ export async function up(db: Knex): Promise<void> {
       started_at timestamptz,
       finished_at timestamptz,
       last_number bigint not null default 0,
-      changed_number bigint not null default 0
+      changed_number bigint not null default 0,
+      changed_at timestamptz not null default clock_timestamp()
     );
 
     create unique index one_active_deployment on tb_deployment (fraise, environment)
@@ -54,6 +55,7 @@ export async function up(db: Knex): Promise<void> {
   `);
 }
 
+/** Removes it with everything in it. */
 export async function down(db: Knex): Promise<void> {
   await db.raw(`drop table tb_deployment, tb_fraise_state`);
 }

@@ -20,6 +20,7 @@ export async function up(db: Knex): Promise<void> {
   `);
 }
 
+/** Removes it with everything in it. */
 export async function down(db: Knex): Promise<void> {
   await db.raw(`drop table tb_controller, tb_authority`);
 }

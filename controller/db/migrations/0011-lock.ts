@@ -19,6 +19,7 @@ export async function up(db: Knex): Promise<void> {
   `);
 }
 
+/** Removes it with everything in it. */
 export async function down(db: Knex): Promise<void> {
   await db.raw(`drop table tb_lock`);
 }

@@ -9,6 +9,7 @@ export async function up(db: Knex): Promise<void> {
   `);
 }
 
+/** Removes the view. */
 export async function down(db: Knex): Promise<void> {
   await db.raw(`drop view v_deployment_history`);
 }

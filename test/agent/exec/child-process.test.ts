@@ -134,12 +134,12 @@ describe('commands as detached process groups', () => {
   it('runs a command as another user only when the agent is root', () =>
     withFolder(async (folder) => {
       const spec = aSpec('/', ['id', '-un'], {
-        user: 'nobody',
+        user: 'daemon',
         folder,
         outputFile: join(folder, 'output.log'),
       });
       const end = await run(spec);
-      if (process.getuid?.() === 0) expect(await outputOf(spec)).to.equal('nobody\n');
+      if (process.getuid?.() === 0) expect(await outputOf(spec)).to.equal('daemon\n');
       else expect(end).to.have.property('message').that.includes('must be root');
     }));
 

@@ -84,6 +84,7 @@ describe('what the policy allows', () => {
     ['npm **', ['npm', 'run', 'x y'], true],
     ['npm **', ['npm'], true],
     ['npm **', ['npx'], false],
+    ['npm run **', ['npm'], false],
     ['npm run build-*', ['npm', 'run', 'build-all'], true],
     ['npm run build-*', ['npm', 'run', 'test'], false],
     ["/bin/sh -c 'npm ci && npm test'", ['/bin/sh', '-c', 'npm ci && npm test'], true],

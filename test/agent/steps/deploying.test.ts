@@ -3,9 +3,10 @@ import { lstat, mkdir, readFile, readlink, rm, stat, symlink, writeFile } from '
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { findUser, ownUser } from '../../../agent/exec/users.js';
-import { hostProblem } from '../../../agent/steps/preflight.js';
+import { freeBytes, hostProblem } from '../../../agent/steps/preflight.js';
 import { liveRelease, readReleaseMark, writeReleaseMark } from '../../../agent/steps/release-layout.js';
 import { mirrorFolder } from '../../../agent/steps/git.js';
+import { bringEverything } from '../../../agent/steps/mirror.js';
 import type { StepEnd } from '../../../agent/steps/step.js';
 import { Outcome } from '../../../proto/gen/fraisier/v1/agent.js';
 import type { Step, Target } from '../../../proto/gen/fraisier/v1/plan.js';
@@ -217,6 +218,16 @@ describe('fetch', () => {
         command: async () => ({ ended: 'exited', exitCode: 1, output: '' }),
       });
       expect(messageOf(end)).to.equal('the mirror could not be made: it did not say why');
+    }));
+
+  it('of everything ends as making the mirror does', () =>
+    withFolder(async (folder) => {
+      const end = { ended: 'signalled', signal: 'SIGKILL' } as const;
+      const brought = await bringEverything(async () => end, {
+        mirror: join(folder, 'mirrors/x'),
+        repository: 'x',
+      });
+      expect(brought).to.deep.equal({ is: 'broken_off', end });
     }));
 
   it('says why the mirror cannot be made', () =>
@@ -528,6 +539,15 @@ describe('the mark of a release', () => {
       const error = await readReleaseMark({ appPath: folder }, COMMIT).catch((thrown: unknown) => thrown);
       expect(error).to.have.property('code', 'EISDIR');
     }));
+
+  it('counts only when it says that the release was staged', () =>
+    withFolder(async (folder) => {
+      await mkdir(join(folder, 'releases'));
+      for (const text of ['{}', 'null', '']) {
+        await writeFile(join(folder, 'releases', `${COMMIT}.json`), text);
+        expect(await readReleaseMark({ appPath: folder }, COMMIT)).to.equal(null);
+      }
+    }));
 });
 
 describe('prune', () => {
@@ -738,7 +758,7 @@ describe('preflight', () => {
     expect(messageOf(missing)).to.equal(
       'there is no unit checkout.service on this host (systemd says not-found)',
     );
-    const silent = await problem(target, { systemd: aSystemd({ 'checkout.service': { LoadState: '' } }) });
+    const silent = await problem(target, { systemd: aSystemd({}, { show: async () => ({}) }) });
     expect(messageOf(silent)).to.include('systemd did not answer');
     const there = await problem(target, {
       systemd: aSystemd({ 'checkout.service': { LoadState: 'loaded' } }),
@@ -752,6 +772,28 @@ describe('preflight', () => {
     const broken = await problem({}, { command: async () => ({ ended: 'signalled', signal: 'SIGSEGV' }) });
     expect(messageOf(broken)).to.equal('git --version was ended by SIGSEGV');
   });
+
+  it('names the owner that a folder it cannot make should have', () =>
+    withFolder(async (folder) => {
+      await writeFile(join(folder, 'file'), '');
+      const user = ownUser().name;
+      const more = { policy: aPolicy(folder, { users: [user] }) };
+      const host = await aHost(folder, { appPath: join(folder, 'file/app'), user }, more);
+      expect(await host.run(preflight)).to.have.nested.property(
+        'reason.hint',
+        `sudo install -d -o ${user} ${folder}/file/app`,
+      );
+    }));
+
+  it('does not guess how much space there is', () =>
+    withFolder(async (folder) => {
+      await symlink('loop', join(folder, 'loop'));
+      expect(await freeBytes(join(folder, 'not/there/yet'))).to.be.greaterThan(0);
+      expect(await freeBytes(join(folder, 'loop')).catch((error: unknown) => error)).to.have.property(
+        'code',
+        'ELOOP',
+      );
+    }));
 
   it('says how much space is missing, and where', async () => {
     const end = await problem({}, {}, { $case: 'preflight', value: { minFreeBytes: 2 ** 60 } });

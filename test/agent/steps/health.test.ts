@@ -120,6 +120,10 @@ describe('health', () => {
             expect(reasonOf(end).hint).to.equal('on the host: journalctl -u checkout.service');
             expect(reasonOf(end).facts).to.include({ check: url, attempts: '2' });
             expect(host.log.join('\n')).to.include('last words of checkout.service');
+            const silent = aSystemd({}, { show: async () => ({}), journalTail: async () => '' });
+            expect((await check(host, { url, attempts: 1 }, { systemd: silent })).outcome).to.equal(
+              Outcome.FAILED,
+            );
             expect((await check(host, { url, attempts: 1 })).outcome).to.equal(Outcome.FAILED);
             expect((await readReleaseMark(host.target, COMMIT))?.provenGoodAt).to.equal(null);
           },
@@ -170,7 +174,10 @@ describe('health', () => {
             Outcome.SUCCEEDED,
           );
           const answers = host.notes.map(({ facts }) => facts['answer']);
-          expect(answers).to.deep.equal(['500 (wanted 200) (after 120 ms in which it was healthy)', '200']);
+          expect(answers).to.deep.equal([
+            '500 (wanted 200) (it was healthy first, but did not stay so)',
+            '200',
+          ]);
           expect([asked, time]).to.deep.equal([7, 120 + 60 + 150]);
         },
       );

@@ -162,7 +162,12 @@ describe('the agents’ port', () => {
           const agent = lab.greet(await lab.enrol('web-1'));
           await agent.hear('welcome');
           await lab.ledger.takeLease('web-1', {
-            ...{ controllerId: 'c_2', leaseMs: 1000, agentVersion: '', bootId: '', instanceId: '', live: [] },
+            controllerId: 'c_2',
+            leaseMs: 1000,
+            agentVersion: '',
+            bootId: '',
+            instanceId: '',
+            live: [],
           });
           agent.say({ $case: 'ping', value: { number: 1 } });
           expect((await agent.goodbye()).reason?.code).to.equal('agent_replaced');

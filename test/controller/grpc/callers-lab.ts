@@ -13,7 +13,7 @@ import { startCallersPort, startLocalSocket } from '../../../controller/grpc/ser
 import { newId } from '../../../controller/ids.js';
 import type { CertificateAuthority } from '../../../controller/pki/certificate-authority.js';
 import { fromServiceError, PROTOCOL_METADATA } from '../../../proto/grpc-errors.js';
-import { ControlClient, ControlService } from '../../../proto/gen/fraisier/v1/control.js';
+import { ControlClient, type ControlService } from '../../../proto/gen/fraisier/v1/control.js';
 import { PROTOCOL_VERSION } from '../../../proto/protocol-version.js';
 import { newToken, tokenHash } from '../../../proto/tokens.js';
 import { withDatabase } from '../../support/database.js';
@@ -49,20 +49,25 @@ export async function withCallers(
       const authority = await anAuthority();
       const logger = pino({ level: 'info' }, { write: (line: string) => void logged.push(line) });
       const edges = {
-        ...{
-          ledger: createLedger(db),
-          waking,
-          newId,
-          environment: {},
-          after: afterRealTime,
-          leaseMs: 30_000,
-        },
+        ledger: createLedger(db),
+        waking,
+        newId,
+        environment: {},
+        after: afterRealTime,
+        leaseMs: 30_000,
       };
       const closing = new AbortController();
       const now = (): Date => new Date();
       const records = createRecords(db);
       const deps = change({
-        ...{ edges, records, authority, logger, version: '0.1.0', randomBytes, now, closing: closing.signal },
+        edges,
+        records,
+        authority,
+        logger,
+        version: '0.1.0',
+        randomBytes,
+        now,
+        closing: closing.signal,
         controllers: (seenAs) => Promise.resolve([`${seenAs}:9091`]),
         ownAddress: (seenAs) => `${seenAs}:9090`,
       });

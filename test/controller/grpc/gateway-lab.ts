@@ -10,7 +10,7 @@ import {
   readSigningRequest,
   type CertificateAuthority,
 } from '../../../controller/pki/certificate-authority.js';
-import { AgentGatewayClient, FromAgent, type ToAgent } from '../../../proto/gen/fraisier/v1/agent.js';
+import { AgentGatewayClient, type FromAgent, type ToAgent } from '../../../proto/gen/fraisier/v1/agent.js';
 import { PROTOCOL_VERSION } from '../../../proto/protocol-version.js';
 import { anEnvironment, COMMIT, NOON } from '../../support/builders.js';
 import { memoryLedger, type MemoryLedger } from '../../support/memory-ledger.js';
@@ -71,7 +71,10 @@ export async function withGateway(
     logger,
   });
   const deps: GatewayEdges = {
-    ...{ edges, authority, logger, patience },
+    edges,
+    authority,
+    logger,
+    patience,
     controllerId: 'c_1',
     controllers: (seenAs) => Promise.resolve([`${seenAs}:9091`]),
   };
@@ -89,7 +92,12 @@ export async function withGateway(
   };
   const lab: GatewayLab = {
     ...memory,
-    ...{ edges, authority, port, logged, certificate, connect },
+    edges,
+    authority,
+    port,
+    logged,
+    certificate,
+    connect,
     enrol: async (name, issuedAt) => {
       await memory.ledger.enrolAgent({
         name,
@@ -184,16 +192,21 @@ export function aHello(more: { protocolVersion?: number; runs?: { runId: string;
 export async function aPendingRun({ ledger }: MemoryLedger, host: string, runId = 'r_1'): Promise<void> {
   const deploymentId = `d_of_${runId}`;
   await ledger.insertDeployment({
-    ...{ id: deploymentId, fraise: `checkout-${runId}`, environment: 'production', kind: 'deploy' },
-    ...{
-      commit: COMMIT,
-      ref: 'main',
-      configRevision: 1,
-      trigger: 'cli',
-      requestedBy: 'local',
-      webhookId: null,
-    },
-    ...{ requestId: null, originId: null, force: false, onlyHosts: [], pushedAt: null },
+    id: deploymentId,
+    fraise: `checkout-${runId}`,
+    environment: 'production',
+    kind: 'deploy',
+    commit: COMMIT,
+    ref: 'main',
+    configRevision: 1,
+    trigger: 'cli',
+    requestedBy: 'local',
+    webhookId: null,
+    requestId: null,
+    originId: null,
+    force: false,
+    onlyHosts: [],
+    pushedAt: null,
   });
   const plan = makePlan({
     environment: anEnvironment(),

@@ -66,7 +66,11 @@ describe('a controller’s certificate', () => {
     const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
     const after = (_ms: number, act: () => void) => ((look = act), () => undefined);
     const identity = await openServerIdentity({
-      ...{ authority: failing, names: ['localhost'], after, now: () => new Date(clock), logger },
+      authority: failing,
+      names: ['localhost'],
+      after,
+      now: () => new Date(clock),
+      logger,
     });
     failing.issueServer = () => Promise.reject(new Error('no more keys'));
     clock += 20 * DAY_MS;

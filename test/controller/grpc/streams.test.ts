@@ -29,23 +29,21 @@ async function queued({ ledger }: Edges): Promise<void> {
     await ledger.takeLease(name, { controllerId: 'c_1', ...lease });
   }
   await ledger.insertDeployment({
-    ...{
-      id: 'd_1',
-      fraise: 'checkout',
-      environment: 'production',
-      kind: 'deploy',
-      commit: COMMIT,
-      ref: 'main',
-    },
-    ...{
-      configRevision: 1,
-      trigger: 'cli',
-      requestedBy: 'ana',
-      webhookId: null,
-      requestId: null,
-      originId: null,
-    },
-    ...{ force: false, onlyHosts: [], pushedAt: null },
+    id: 'd_1',
+    fraise: 'checkout',
+    environment: 'production',
+    kind: 'deploy',
+    commit: COMMIT,
+    ref: 'main',
+    configRevision: 1,
+    trigger: 'cli',
+    requestedBy: 'ana',
+    webhookId: null,
+    requestId: null,
+    originId: null,
+    force: false,
+    onlyHosts: [],
+    pushedAt: null,
   });
 }
 
