@@ -11,6 +11,7 @@ export interface Machine {
   readonly addresses: readonly string[];
 }
 
+/** Read anew at every call: interfaces come and go. */
 export function thisMachine(): Machine {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   const reachable = all.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'));

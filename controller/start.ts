@@ -88,8 +88,9 @@ async function openCore(
   };
 }
 
+/** Others may pass through, not look: the embedded database below it belongs to a user of its own when we are root. */
 async function makeStateFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+  await mkdir(folder, { recursive: true, mode: 0o711 }).catch((error: NodeJS.ErrnoException) => {
     throw new FraisierError(
       'invalid_configuration',
       `the state folder ${folder} cannot be made: ${error.message}`,

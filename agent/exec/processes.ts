@@ -21,8 +21,10 @@ export function processSource(): ProcessSource {
 
 const PS_COLUMNS = 'pid=,stat=,pgid=,lstart=';
 
-/** Prints the calling shell's own line, in the form of either source. No process is started where there is /proc. */
-export const SHELL_OWN_LINE = `{ read -r line <"/proc/$$/stat"; } 2>/dev/null || line=$(ps -o ${PS_COLUMNS} -p $$)`;
+/** Shell text that puts the shell's own line into a variable, from /proc without starting a process, or from `ps`. */
+export function shellOwnLine(variable: string): string {
+  return `{ read -r ${variable} <"/proc/$$/stat"; } 2>/dev/null || ${variable}=$(ps -o ${PS_COLUMNS} -p $$)`;
+}
 
 /** Reads a line of /proc/<pid>/stat or of `ps`; null for anything else. The name in the former may hold anything. */
 export function parseProcessLine(line: string): ProcessLine | null {

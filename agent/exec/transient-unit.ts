@@ -1,13 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { surroundingsOf, formatEnvironmentFile } from './environment.js';
 import type { Surroundings } from './environment.js';
-import type { Exec, ExecEnd, ExecSpec } from './exec.js';
+import type { Exec, ExecSpec } from './exec.js';
 import { marksOf, recordedEnd, recordEnd, removeMarks, signalName, writeMark } from './marks.js';
-import { capOutput, closeOutput, OUTPUT_CAP_BYTES } from './output-cap.js';
+import { OUTPUT_CAP_BYTES } from './output-cap.js';
 import { findProgram } from './program.js';
 import { runProgram } from './run-program.js';
 import { parseProperties } from './systemd.js';
 import { unitNameOf } from './unit-name.js';
+import { untilEnded } from './until-ended.js';
+import type { Looked } from './until-ended.js';
 
 export interface TransientUnitSettings {
   readonly systemdRun?: string;
@@ -15,8 +16,7 @@ export interface TransientUnitSettings {
   readonly capBytes?: number;
 }
 
-type Programs = Required<TransientUnitSettings>;
-type Looked = ExecEnd | { readonly ended: 'running' };
+type Programs = Required<Pick<TransientUnitSettings, 'systemdRun' | 'systemctl'>>;
 
 /** systemd is asked, not the unit: it answers at once unless it is in trouble itself. */
 const ASK_LIMIT_MS = 30_000;
@@ -36,15 +36,16 @@ const PROPERTIES = [
  * whichever agent asks. A reboot of the host takes unit and result away (`absent`). Needs root and systemd as process 1.
  */
 export function transientUnitExec(settings: TransientUnitSettings = {}): Exec {
+  const capBytes = settings.capBytes ?? OUTPUT_CAP_BYTES;
   const programs: Programs = {
     systemdRun: settings.systemdRun ?? 'systemd-run',
     systemctl: settings.systemctl ?? 'systemctl',
-    capBytes: settings.capBytes ?? OUTPUT_CAP_BYTES,
   };
   return {
     kind: 'transient_unit',
     start: (spec) => start(spec, programs),
-    wait: (spec, signal) => wait(spec, signal, programs),
+    wait: (spec, signal) =>
+      untilEnded(spec, signal, () => look(spec, programs), { firstMs: 20, mostMs: 200, capBytes }),
     look: (spec) => look(spec, programs),
     stop: (spec) => stop(spec, programs),
     forget: (spec) => forget(spec, programs),
@@ -113,19 +114,6 @@ function environmentFiles(spec: ExecSpec): readonly string[] {
 /** systemd expands `$NAME` in arguments when it starts the program, and `$$` to one `$`. */
 function unitCommand(program: string, spec: ExecSpec): readonly string[] {
   return [program, ...spec.argv.slice(1).map((word) => word.replaceAll('$', '$$$$'))];
-}
-
-async function wait(spec: ExecSpec, signal: AbortSignal, programs: Programs): Promise<ExecEnd> {
-  for (let pause = 20; ; pause = Math.min(pause * 2, 200)) {
-    signal.throwIfAborted();
-    const looked = await look(spec, programs);
-    if (looked.ended !== 'running') {
-      await closeOutput(spec, programs.capBytes);
-      return looked;
-    }
-    await capOutput(spec, programs.capBytes);
-    await sleep(pause);
-  }
 }
 
 async function look(spec: ExecSpec, programs: Programs): Promise<Looked> {

@@ -79,7 +79,7 @@ async function situationOf(tx: Ledger, deployment: DeploymentRow): Promise<Situa
 
 async function carryOut(edges: Edges, tx: Ledger, situation: Situation, decision: Decision): Promise<boolean> {
   const { deployment, runs } = situation;
-  const moved = await moveRuns(tx, runs, decision);
+  const moved = await moveRuns(tx, decision);
   const started = await startRuns(edges, tx, situation, decision.start ?? []);
   const { move } = decision;
   if (move === undefined) return moved || started;
@@ -92,23 +92,14 @@ async function carryOut(edges: Edges, tx: Ledger, situation: Situation, decision
   return true;
 }
 
-async function moveRuns(tx: Ledger, runs: readonly RunRow[], decision: Decision): Promise<boolean> {
-  const find = (id: string) => runs.find((run) => run.id === id);
-  const ends = [
-    ...(decision.drop ?? []).map((one) => ({ ...one, status: one.to })),
-    ...(decision.lose ?? []).map((one) => ({ ...one, status: 'lost' as const })),
-  ];
-  for (const { runId, status, reason } of ends) {
-    const run = find(runId);
-    if (run !== undefined) await tx.moveRun(run.id, run.status, status, { reason, finished: true });
-  }
-  for (const { runId, reason } of decision.cancel ?? []) {
-    const run = find(runId);
-    if (run === undefined) continue;
+async function moveRuns(tx: Ledger, { drop = [], lose = [], cancel = [] }: Decision): Promise<boolean> {
+  const ends = [...drop, ...lose.map((one) => ({ ...one, to: 'lost' as const }))];
+  for (const { run, to, reason } of ends) await tx.moveRun(run.id, run.status, to, { reason, finished: true });
+  for (const { run, reason } of cancel) {
     await tx.moveRun(run.id, run.status, run.status, { cancelReason: reason });
     await tx.wake({ about: 'host', name: run.host });
   }
-  return ends.length > 0 || (decision.cancel ?? []).length > 0;
+  return ends.length + cancel.length > 0;
 }
 
 async function startRuns(edges: Edges, tx: Ledger, situation: Situation, starts: readonly RunStart[]): Promise<boolean> {
@@ -139,8 +130,7 @@ async function end(
 }
 
 function oldVersionOf(runs: readonly RunRow[]): string | null {
-  const measured = runs.find((run) => run.previousRelease !== null && run.previousRelease !== '');
-  return measured?.previousRelease ?? null;
+  return runs.map((run) => run.previousRelease).find((release) => release !== null && release !== '') ?? null;
 }
 
 function pairOf({ fraise, environment }: DeploymentRow): { fraise: string; environment: string } {

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { Answer, Question } from '../../proto/gen/fraisier/v1/agent.js';
 import { FraisierError } from '../../proto/error-codes.js';
 import { awayHosts } from './consider-start.js';
@@ -52,24 +53,21 @@ function understood(host: string, { answer }: Answer): Answered {
   throw new FraisierError(code as 'policy_refused', message, { hint, facts: { ...facts, host } });
 }
 
-/** Resolves `next()` on the wake-up for this question, or after the slow poll. */
+/** Resolves `next()` on the wake-up for this question (also one that came before), or after the slow poll. */
 function wakeups({ waking, after }: Edges, id: string): { next: () => Promise<void>; stop: () => void } {
+  const heard = new EventEmitter();
   let woken = false;
-  let wake = () => {};
   const unsubscribe = waking.subscribe((topic) => {
     if (topic.about !== 'question' || topic.id !== id) return;
     woken = true;
-    wake();
+    heard.emit('wake');
   });
   const next = async () => {
     if (!woken) {
-      await new Promise<void>((resolve) => {
-        const giveUp = after(POLL_MS, resolve);
-        wake = () => {
-          giveUp();
-          resolve();
-        };
-      });
+      const waiting = once(heard, 'wake');
+      const callOff = after(POLL_MS, () => heard.emit('wake'));
+      await waiting;
+      callOff();
     }
     woken = false;
   };

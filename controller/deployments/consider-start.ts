@@ -20,7 +20,7 @@ export interface Queue {
 
 /** Whether a queued deployment starts now, with the plan it is then frozen to, or why it waits. Pure. */
 export function considerStart(deployment: DeploymentRow, queue: Queue): StartDecision {
-  if (deployment.cancelRequestedBy !== null) return { end: 'cancelled', reason: cancelledBy(deployment) };
+  if (deployment.cancelRequestedBy !== null) return { end: 'cancelled', reason: cancelledBy(deployment.cancelRequestedBy) };
   const before = ahead(deployment, queue.unfinished);
   if (before !== null) return { wait: waitingFor(before) };
   const hosts = selectHosts(queue, deployment.onlyHosts);

@@ -23,7 +23,7 @@ function undoHosts(situation: Situation, touched: readonly RunRow[], latest: Lat
     const hosts = touched.filter((run) => batch(run.host) === number).map((run) => run.host);
     const missing = hosts.filter((host) => latest.of(host, 'undo') === undefined);
     if (missing.length > 0) return { start: missing.map((host) => ({ host, phase: 'undo' as const, attempt: 1 })) };
-    const open = hosts.flatMap((host) => latest.of(host, 'undo') ?? []).filter(isOpen);
+    const open = latest.inPhase('undo').filter((run) => hosts.includes(run.host) && isOpen(run));
     if (open.length > 0) return waitOrDrop(situation, open);
   }
   return 'done';
@@ -77,12 +77,12 @@ function waitOrDrop({ deployment, now }: Situation, open: readonly RunRow[]): De
     return {
       drop: tooOld.map((run) => {
         const message = `${run.host} did not come back within ${limitMs / 1000} s to be undone`;
-        return { runId: run.id, to: 'skipped' as const, reason: reason('host_lost', message, { facts: { host: run.host } }) };
+        return { run, to: 'skipped' as const, reason: reason('host_lost', message, { facts: { host: run.host } }) };
       }),
     };
   }
   const message = open.map((run) => `${run.phase} on ${run.host} is ${run.status}`).join(', ');
-  return { wait: { reason: reason('waiting_for_host', message, { facts: { host: open[0]?.host ?? '' } }), until: null } };
+  return { wait: { reason: reason('waiting_for_host', message), until: null } };
 }
 
 function undoFailed(run: RunRow, cause: Reason): Reason {

@@ -1,4 +1,4 @@
-import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
+import type { DeploymentPlan, Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Decision, Situation } from './decide.js';
 import type { RunRow } from './ledger.js';
 import type { RunPhase } from './lifecycle.js';
@@ -26,17 +26,17 @@ export function pausedUntilContinued(situation: Situation, latest: LatestRuns): 
   }
   if (deployment.cancelRequestedBy !== null) {
     const touched = somethingTouched(latest);
-    return { move: { to: touched ? 'rolling_back' : 'cancelled', reason: cancelledBy(deployment) } };
+    return { move: { to: touched ? 'rolling_back' : 'cancelled', reason: cancelledBy(deployment.cancelRequestedBy) } };
   }
   return { wait: { reason: deployment.reason, until: null } };
 }
 
 function troubleOf({ deployment, now }: Situation, latest: LatestRuns, deadline: Date): Reason | null {
   if (deployment.reason !== null) return deployment.reason;
-  if (deployment.cancelRequestedBy !== null) return cancelledBy(deployment);
+  if (deployment.cancelRequestedBy !== null) return cancelledBy(deployment.cancelRequestedBy);
   const failed = firstFailure(latest);
   if (failed !== null) return failureOf(failed);
-  if (now < deadline || allReleased(planHosts(deployment.plan?.hosts), latest)) return null;
+  if (now < deadline || allReleased(hostsOf(planOf(deployment)), latest)) return null;
   const limit = planOf(deployment).timeoutMs;
   return reason('deployment_timed_out', `not done within its limit of ${limit / 1000} s`, {
     facts: { timeout_ms: String(limit) },
@@ -45,21 +45,21 @@ function troubleOf({ deployment, now }: Situation, latest: LatestRuns, deadline:
 
 /** Why a paused undo is under way: its own reason was overwritten by that of the pause. */
 function causeOf({ deployment }: Situation, latest: LatestRuns): Reason {
-  if (deployment.cancelRequestedBy !== null) return cancelledBy(deployment);
+  if (deployment.cancelRequestedBy !== null) return cancelledBy(deployment.cancelRequestedBy);
   const first = firstFailure(latest);
   return first === null ? reason('run_failed', 'the deployment was stopped') : failureOf(first);
 }
 
 function firstFailure(latest: LatestRuns): RunRow | null {
   const bad = latest.all.filter((run) => FORWARD.includes(run.phase) && endedBadly(run));
-  return bad.sort((a, b) => (a.finishedAt?.getTime() ?? 0) - (b.finishedAt?.getTime() ?? 0))[0] ?? null;
+  return bad.sort((a, b) => Number(a.finishedAt) - Number(b.finishedAt))[0] ?? null;
 }
 
 // ── forward ──────────────────────────────────────────────────────────────────
 
 function onward(situation: Situation, latest: LatestRuns, deadline: Date): Decision {
   const plan = planOf(situation.deployment);
-  const hosts = planHosts(plan.hosts);
+  const hosts = hostsOf(plan);
   const preparing = phaseOn(hosts, 'prepare', latest);
   if (preparing !== 'done') return preparing;
   if (mustMigrate(situation, latest)) {
@@ -74,7 +74,7 @@ function onward(situation: Situation, latest: LatestRuns, deadline: Date): Decis
 function phaseOn(hosts: readonly string[], phase: RunPhase, latest: LatestRuns): Decision | 'done' {
   const missing = hosts.filter((host) => latest.of(host, phase) === undefined);
   if (missing.length > 0) return { start: missing.map((host) => ({ host, phase, attempt: 1 })) };
-  const open = hosts.flatMap((host) => latest.of(host, phase) ?? []).filter(isOpen);
+  const open = latest.inPhase(phase).filter((run) => hosts.includes(run.host) && isOpen(run));
   return open.length > 0 ? waitFor(open) : 'done';
 }
 
@@ -99,8 +99,8 @@ function releaseByBatch({ deployment, now }: Situation, latest: LatestRuns): Dec
     }
     const released = phaseOn(members, 'release', latest);
     if (released !== 'done') return released;
-    const finished = members.map((host) => latest.of(host, 'release')?.finishedAt?.getTime() ?? 0);
-    bakedAt = Math.max(...finished) + bakeMs;
+    const finished = latest.inPhase('release').filter((run) => members.includes(run.host));
+    bakedAt = Math.max(...finished.map((run) => Number(run.finishedAt))) + bakeMs;
   }
   return 'done';
 }
@@ -122,10 +122,8 @@ function prune({ now }: Situation, hosts: readonly string[], latest: LatestRuns,
 }
 
 function waitFor(open: readonly RunRow[]): Decision {
-  const [first] = open;
   const message = open.map((run) => `${run.phase} on ${run.host} is ${run.status}`).join(', ');
-  const why = reason('waiting_for_host', message, { facts: { host: first?.host ?? '', phase: first?.phase ?? '' } });
-  return { wait: { reason: why, until: null } };
+  return { wait: { reason: reason('waiting_for_host', message), until: null } };
 }
 
 // ── stopping ─────────────────────────────────────────────────────────────────
@@ -144,8 +142,8 @@ function stopOpen(open: readonly RunRow[], why: Reason): Decision {
   const pending = open.filter((run) => run.status === 'pending');
   const toTell = open.filter((run) => run.status !== 'pending' && run.cancelReason === null);
   return {
-    drop: pending.map((run) => ({ runId: run.id, to: 'cancelled' as const, reason: why })),
-    cancel: toTell.map((run) => ({ runId: run.id, reason: why })),
+    drop: pending.map((run) => ({ run, to: 'cancelled' as const, reason: why })),
+    cancel: toTell.map((run) => ({ run, reason: why })),
     wait: { reason: why, until: null },
   };
 }
@@ -185,6 +183,6 @@ function allReleased(hosts: readonly string[], latest: LatestRuns): boolean {
   return hosts.every((host) => latest.of(host, 'release')?.status === 'succeeded');
 }
 
-function planHosts(hosts: readonly { readonly host: string }[] | undefined): readonly string[] {
-  return (hosts ?? []).map((one) => one.host);
+function hostsOf({ hosts }: DeploymentPlan): readonly string[] {
+  return hosts.map((one) => one.host);
 }

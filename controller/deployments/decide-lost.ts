@@ -10,14 +10,14 @@ const GRACE_MS = 15_000;
  * Runs whose host has been away for so long that nothing the run started can still be going on: the
  * assignment's validity and then the limit of the step in hand have passed.
  */
-export function lostRuns({ runs, hosts, now }: Situation): { runId: string; reason: Reason }[] {
+export function lostRuns({ runs, hosts, now }: Situation): { run: RunRow; reason: Reason }[] {
   return runs
     .filter((run) => run.status === 'dispatched' || run.status === 'running')
     .flatMap((run) => {
       const lease = hosts.find((host) => host.name === run.host)?.leaseExpiresAt ?? run.dispatchedAt;
       const since = lease ?? run.createdAt;
       if (since > now || lostAt(run, since) > now) return [];
-      return [{ runId: run.id, reason: lost(run, since) }];
+      return [{ run, reason: lost(run, since) }];
     });
 }
 

@@ -1,7 +1,7 @@
 import type { Assignment, CancelRun } from '../../proto/gen/fraisier/v1/agent.js';
 import { FraisierError } from '../../proto/error-codes.js';
 import type { Edges } from './edges.js';
-import type { Ledger, RunRow } from './ledger.js';
+import type { DeploymentRow, Ledger, RunRow } from './ledger.js';
 import { planOf } from './runs-of-deployment.js';
 import { phaseOnWire } from './steps-of-run.js';
 
@@ -34,8 +34,7 @@ export async function dispatchRuns(edges: Edges, agent: string, epoch: number): 
 }
 
 async function assignment(tx: Ledger, run: RunRow, epoch: number, leaseMs: number): Promise<Assignment> {
-  const deployment = await tx.deployment(run.deploymentId);
-  if (deployment === null) throw new Error(`run ${run.id} belongs to no deployment`);
+  const deployment = (await tx.deployment(run.deploymentId)) as DeploymentRow;
   return {
     runId: run.id,
     deploymentId: run.deploymentId,

@@ -1,6 +1,6 @@
 import type { EnvironmentStatus, HostStatus } from '../../proto/gen/fraisier/v1/control.js';
 import type { Inspection } from '../../proto/gen/fraisier/v1/agent.js';
-import { Health, Phase, type Reason } from '../../proto/gen/fraisier/v1/plan.js';
+import type { Health, Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { FraisierError } from '../../proto/error-codes.js';
 import { findEnvironment } from '../fraises/find-environment.js';
 import { allEnvironments, type Configuration, type Environment } from '../fraises/fraises.js';
@@ -50,15 +50,13 @@ async function look(edges: Edges, configuration: Configuration, environment: Env
   const wantedVersion = live?.commit ?? '';
   const now = await ledger.now();
   const statuses = isNames(hosts)
-    ? await Promise.all(hosts.map((host) => lookAtHost(edges, environment, wantedVersion, agentNamed(agents, host), now)))
+    ? await Promise.all(named(agents, hosts).map((agent) => lookAtHost(edges, environment, wantedVersion, agent, now)))
     : [];
   return { ...pair, wantedVersion, hosts: statuses, unfinished, last: live };
 }
 
-function agentNamed(agents: readonly AgentRow[], name: string): AgentRow {
-  const found = agents.find((agent) => agent.name === name);
-  if (found === undefined) throw new Error(`host ${name} was selected but is no agent`);
-  return found;
+function named(agents: readonly AgentRow[], hosts: readonly string[]): readonly AgentRow[] {
+  return hosts.flatMap((host) => agents.filter((agent) => agent.name === host));
 }
 
 async function lookAtHost(
@@ -119,7 +117,6 @@ function recordedLive(agent: AgentRow, { fraise, name }: Environment): string {
 }
 
 function healthOf(environment: Environment, commit: string): Health | undefined {
-  const plan = makePlan({ environment, commit, ref: '', hosts: [], madeAt: new Date(0) });
-  const steps = plan.phases.find((phase) => phase.phase === Phase.RELEASE)?.steps ?? [];
-  return steps.flatMap((step) => (step.action?.$case === 'health' ? [step.action.value] : []))[0];
+  const { undoTemplate: release } = makePlan({ environment, commit, ref: '', hosts: [], madeAt: new Date(0) });
+  return release.flatMap((step) => (step.action?.$case === 'health' ? [step.action.value] : []))[0];
 }

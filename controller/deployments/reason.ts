@@ -1,6 +1,6 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../proto/error-codes.js';
-import type { DeploymentRow, RunRow } from './ledger.js';
+import type { RunRow } from './ledger.js';
 
 export { reason };
 
@@ -15,8 +15,7 @@ export function failureOf(run: RunRow): Reason {
 }
 
 /** The reason of a deployment that somebody cancelled. */
-export function cancelledBy(deployment: DeploymentRow): Reason {
-  const who = deployment.cancelRequestedBy ?? 'somebody';
+export function cancelledBy(who: string): Reason {
   return reason('cancelled', `cancelled by ${who}`, { facts: { by: who } });
 }
 

@@ -1,9 +1,11 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import type { Ack, LiveFraise, LogAck, LogChunk, RunEvent } from '../../proto/gen/fraisier/v1/agent.js';
+import type { Target } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Edges } from './edges.js';
 import { foldEvent } from './fold-event.js';
-import type { DeploymentRow, Ledger, RunRow } from './ledger.js';
+import type { AgentRow, DeploymentRow, Ledger, RunRow } from './ledger.js';
 import { runHasEnded } from './lifecycle.js';
+import { planOf } from './runs-of-deployment.js';
 
 /** The stream on whose behalf something is recorded; it counts only while its epoch is the newest. */
 export interface Lease {
@@ -37,8 +39,7 @@ export async function recordProgress(
     const acks = new Map<string, Ack>();
     const logAcks = new Map<string, LogAck>();
     for (const message of messages) {
-      const run = runs.get(message.value.runId);
-      if (run === undefined) throw violation(lease.agent, `reports on run ${message.value.runId}, which is not its own`);
+      const run = runs.get(message.value.runId) as RunRow;
       if (message.$case === 'event') acks.set(run.id, await recordEvent(tx, runs, run, message.value));
       else logAcks.set(logKey(message.value), await recordLog(tx, run, message.value));
     }
@@ -49,16 +50,17 @@ export async function recordProgress(
 
 /** Locks in the ledger's order: deployments first (only when events come), then runs. */
 async function holdRuns(tx: Ledger, { agent }: Lease, messages: readonly ProgressMessage[]): Promise<Map<string, RunRow>> {
-  const ids = [...new Set(messages.map((message) => message.value.runId))];
-  const seen = (await Promise.all(ids.map((id) => tx.run(id)))).filter((run) => run !== null && run.host === agent);
-  const withEvents = new Set(messages.filter(({ $case }) => $case === 'event').map(({ value }) => value.runId));
-  const deployments = seen.filter((run) => run !== null && withEvents.has(run.id)).map((run) => run?.deploymentId ?? '');
-  for (const id of [...new Set(deployments)].sort()) await tx.holdDeployment(id);
   const held = new Map<string, RunRow>();
-  for (const run of seen) {
-    if (run === null) continue;
-    held.set(run.id, (withEvents.has(run.id) ? await tx.holdRun(run.id) : run) ?? run);
+  for (const id of new Set(messages.map((message) => message.value.runId))) {
+    const run = await tx.run(id);
+    if (run === null || run.host !== agent) throw violation(agent, `reports on run ${id}, which is not its own`);
+    held.set(id, run);
   }
+  const withEvents = new Set(messages.filter(({ $case }) => $case === 'event').map(({ value }) => value.runId));
+  const changing = [...held.values()].filter((run) => withEvents.has(run.id));
+  for (const id of [...new Set(changing.map((run) => run.deploymentId))].sort()) await tx.holdDeployment(id);
+  // Rows are never removed: a run that was read is there to be held.
+  for (const run of changing) held.set(run.id, (await tx.holdRun(run.id)) as RunRow);
   return held;
 }
 
@@ -92,8 +94,8 @@ async function foldInto(tx: Ledger, run: RunRow, event: RunEvent): Promise<RunRo
 
 /** What the run left live on its host; the rest of the host's list stays. */
 async function setLive(tx: Ledger, run: RunRow, release: string): Promise<void> {
-  const [agent, deployment] = [await tx.agent(run.host), await tx.deployment(run.deploymentId)];
-  if (agent === null || deployment === null) return;
+  const agent = (await tx.agent(run.host)) as AgentRow;
+  const deployment = (await tx.deployment(run.deploymentId)) as DeploymentRow;
   const isThis = (live: LiveFraise) => live.fraise === deployment.fraise && live.environment === deployment.environment;
   const known = agent.live.find(isThis);
   const now: LiveFraise = {
@@ -102,14 +104,10 @@ async function setLive(tx: Ledger, run: RunRow, release: string): Promise<void> 
     ...known,
     fraise: deployment.fraise,
     environment: deployment.environment,
-    appPath: appPathOf(deployment),
+    appPath: (planOf(deployment).target as Target).appPath,
     release,
   };
   await tx.setLive(run.host, [...agent.live.filter((live) => !isThis(live)), ...(release === '' ? [] : [now])]);
-}
-
-function appPathOf(deployment: DeploymentRow): string {
-  return deployment.plan?.target?.appPath ?? '';
 }
 
 async function recordLog(tx: Ledger, run: RunRow, chunk: LogChunk): Promise<LogAck> {

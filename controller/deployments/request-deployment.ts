@@ -88,7 +88,7 @@ export async function resolveRequest(edges: Edges, request: DeploymentRequest): 
     });
   }
   const commits = await Promise.all(hosts.map((host) => resolveRef(edges, host, environment, ref)));
-  return { revision, configuration, environment, hosts, commit: commits[0] ?? '', ref };
+  return { revision, configuration, environment, hosts, commit: commits[0] as string, ref };
 }
 
 /** Every host is asked, so that each policy is heard; the first one's commit is deployed everywhere. */

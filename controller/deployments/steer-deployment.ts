@@ -36,7 +36,7 @@ async function steer(
     await change(tx, held);
     await tx.audit({ actor: actor.name, action: `deployment_${act}_requested`, subject: id, facts: { status: held.status } });
     await tx.wake({ about: 'deployment', id });
-    return (await tx.deployment(id)) ?? held;
+    return (await tx.deployment(id)) as DeploymentRow;
   });
 }
 

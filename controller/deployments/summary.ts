@@ -128,9 +128,12 @@ const PAGE = 1000;
 
 async function allEvents(ledger: Ledger, id: string): Promise<StoredEvent[]> {
   const events: StoredEvent[] = [];
+  let after = 0;
   for (;;) {
-    const page = await ledger.eventsOf(id, events.at(-1)?.number ?? 0, PAGE);
+    const page = await ledger.eventsOf(id, after, PAGE);
     events.push(...page);
-    if (page.length < PAGE) return events;
+    const last = page[PAGE - 1];
+    if (last === undefined) return events;
+    after = last.number;
   }
 }

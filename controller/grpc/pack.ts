@@ -44,6 +44,7 @@ export function packSummary({ deployment, hosts }: DeploymentSummary): Deploymen
   return { ...packDeployment(deployment), hosts: hosts.map(packHost) };
 }
 
+/** Its deployments come without hosts, as in lists. */
 export function packEnvironment({ unfinished, last, ...look }: EnvironmentLook): EnvironmentStatus {
   return {
     ...look,
@@ -52,6 +53,7 @@ export function packEnvironment({ unfinished, last, ...look }: EnvironmentLook):
   };
 }
 
+/** Without headers and body: those stay in the record. */
 export function packDelivery(row: DeliveryRow): Webhook {
   return {
     id: row.id,
@@ -86,6 +88,7 @@ export function packAgent(row: AgentRow, now: Date): Agent {
   };
 }
 
+/** The success rate is that of the deployments that ran to an end of their own; undefined when none did. */
 export function packStats(row: StatsRow): Stats {
   const ran = row.succeeded + row.failed + row.rolledBack;
   return {

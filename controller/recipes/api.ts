@@ -25,7 +25,7 @@ export const api: Recipe = {
     step('stage', STAGE_MS, { $case: 'stage', value: { commit } }),
     ...install(environment, commit),
   ],
-  measure: (database, commit) => (database.status === null ? [] : [measured('migration_status', database, commit)]),
+  measure: (database, commit) => (database.status === null ? [] : [measured(database.status, database, commit)]),
   migrate: (database, commit) => [
     {
       ...step('migrate', database.timeoutMs, {
@@ -77,10 +77,10 @@ function install({ install: wanted }: Environment, commit: string): Step[] {
   return [step('install', wanted.timeoutMs, { $case: 'command', value: commandOf(wanted, commit) })];
 }
 
-function measured(name: string, database: Database, commit: string): Step {
-  return step(name, database.timeoutMs, {
+function measured(argv: readonly string[], database: Database, commit: string): Step {
+  return step('migration_status', database.timeoutMs, {
     $case: 'migrationStatus',
-    value: { argv: database.status ?? [], user: database.user ?? '', commit, expect: undefined },
+    value: { argv, user: database.user ?? '', commit, expect: undefined },
   });
 }
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { EventEmitter } from 'node:events';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
@@ -159,6 +159,8 @@ describe('a controller', () => {
   it('runs on the embedded database when it is given none', function () {
     this.timeout(60_000);
     return withFolder(async (folder) => {
+      // Started by root, the server runs as somebody else, who must get to its data.
+      await chmod(folder, 0o711);
       const controller = await start(folder, '');
       expect((await whoAmI(controller.socket)).role).to.equal('admin');
       expect(await controller.stop()).to.equal(0);

@@ -1,7 +1,9 @@
 import type { Knex } from 'knex';
 
-/** One row per ended deployment with its measures in ms; null where one does not apply. `time_to_restore_ms` runs from
- * the first bad end after the last success of this fraise and environment to this success. */
+/**
+ * One row per ended deployment with its measures in ms; null where one does not apply. `time_to_restore_ms` runs from
+ * the first bad end after the last success of this fraise and environment to this success.
+ */
 export async function up(db: Knex): Promise<void> {
   await db.raw(`
     create view v_deployment_stats as

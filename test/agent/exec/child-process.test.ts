@@ -79,6 +79,24 @@ describe('commands as detached process groups', () => {
       expect(names.filter((name) => name !== undefined).toSorted()).to.deep.equal(wanted);
     }));
 
+  it('is not confused by what the host’s environment file holds', () =>
+    withFolder(async (folder) => {
+      await writeFile(join(folder, 'host.env'), 'PATH=/nowhere\nmarks=1\nline=2\nIFS=/\n');
+      const spec = aSpec(folder, [program('prints-surroundings.sh')], {
+        environmentFile: join(folder, 'host.env'),
+      });
+      await exec.start(spec);
+      expect(await exec.look(spec)).not.to.have.property('ended', 'absent');
+      expect(await exec.wait(spec, never())).to.deep.equal({ ended: 'exited', exitCode: 0 });
+      const own = aSpec(folder, ['/bin/sh', '-c', 'echo "$PATH $marks $line"'], {
+        ...spec,
+        id: 'r_1-b-1-2',
+        argv: ['/bin/sh', '-c', 'echo "$PATH $marks $line"'],
+      });
+      await run(own);
+      expect(await outputOf(own)).to.match(/\/nowhere 1 2\n$/);
+    }));
+
   describe('what cannot be started', () => {
     const refused = async (spec: ExecSpec, message: string): Promise<void> => {
       const end = await run(spec);

@@ -116,6 +116,18 @@ describe('previewing a deployment', () => {
   });
 });
 
+describe('a ledger that breaks while a host is asked', () => {
+  it('is no finding about the host', async () => {
+    const edges = await answering(() => commit);
+    await succeededOnce(edges);
+    const where = { fraise: 'checkout', environment: 'production' };
+    expect(await environmentStatus(breaking(edges), where).catch(String)).to.equal('Error: broken');
+    let asked = 0;
+    const later = breaking(edges, () => (asked += 1) > 2);
+    expect(await previewDeployment(later, wanted()).catch(String)).to.equal('Error: broken');
+  });
+});
+
 describe('the status of an environment', () => {
   const LIVE = { release: COMMIT, unitState: 'active', health: 'healthy' };
 
@@ -173,6 +185,16 @@ describe('the status of an environment', () => {
 
 function ask(edges: MemoryEdges): Promise<NonNullable<Body>> {
   return askAgent(edges, 'web-1', { $case: 'isAncestor', value: { target: undefined, ancestor: 'a', descendant: 'b' } }, 1000);
+}
+
+/** The same edges over a ledger that takes no questions (once `now` says so). */
+function breaking(edges: MemoryEdges, now: () => boolean = () => true): MemoryEdges {
+  const transaction: MemoryEdges['ledger']['transaction'] = (work) =>
+    now() ? Promise.reject(new Error('broken')) : edges.ledger.transaction(work);
+  const ledger = new Proxy(edges.ledger, {
+    get: (target, name: keyof MemoryEdges['ledger']) => (name === 'transaction' ? transaction : target[name]),
+  });
+  return { ...edges, ledger };
 }
 
 function wanted(more: Partial<DeploymentRequest> = {}): DeploymentRequest {

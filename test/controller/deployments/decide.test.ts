@@ -98,7 +98,7 @@ describe('decide', () => {
       const failed = aRun('web-1', 'prepare', 'failed', { reason: RED });
       const running = aRun('web-2', 'prepare', 'running');
       const decision = given([failed, running]);
-      expect(decision.cancel?.map((one) => one.runId)).to.deep.equal([running.id]);
+      expect(decision.cancel?.map((one) => one.run.id)).to.deep.equal([running.id]);
       expect(decision.move?.to).to.equal('running');
       expect(decision.move?.reason?.message).to.equal('prepare on web-1: GET /health answered 500');
     });
@@ -111,7 +111,7 @@ describe('decide', () => {
     it('drops what was never dispatched', () => {
       const pending = aRun('web-2', 'prepare', 'pending');
       const { drop } = given([aRun('web-1', 'prepare', 'failed'), pending]);
-      expect(drop?.map((one) => [one.runId, one.to])).to.deep.equal([[pending.id, 'cancelled']]);
+      expect(drop?.map((one) => [one.run.id, one.to])).to.deep.equal([[pending.id, 'cancelled']]);
     });
 
     it('ends failed when nothing live was touched', () => {
@@ -342,7 +342,7 @@ describe('decide', () => {
       const running = aRun('web-1', 'prepare', 'running', { currentStep: step });
       expect(given([running], {}, at(374), away).lose).to.equal(undefined);
       const { lose } = given([running], {}, at(376), away);
-      expect(lose?.map((one) => one.runId)).to.deep.equal([running.id]);
+      expect(lose?.map((one) => one.run.id)).to.deep.equal([running.id]);
       expect(lose?.[0]?.reason.message).to.contain('in the step install of prepare');
     });
 

@@ -46,6 +46,36 @@ describe('the driver', () => {
     await driver.stop();
   });
 
+  it('stops with what it has in hand, and takes up nothing more', async () => {
+    const edges = await memoryEdges();
+    await queue(edges);
+    const driver = startDriver(edges, { onError });
+    await edges.ledger.wake({ about: 'deployment', id: 'd_0' });
+    await edges.ledger.wake({ about: 'deployment', id: 'd_0' });
+    await driver.stop();
+    const runs = await edges.ledger.runsOf('d_0');
+    await edges.ledger.wake({ about: 'deployment', id: 'd_0' });
+    expect(await edges.ledger.runsOf('d_0')).to.deep.equal(runs);
+  });
+
+  it('calls off what it would have asked again', async () => {
+    const edges = await memoryEdges(SAMPLE_CONFIGURATION.replace('health_check', 'rollout: { bake: 1h }\n        health_check'));
+    const calledOff: number[] = [];
+    const patient: MemoryEdges = { ...edges, after: (ms) => () => calledOff.push(ms) };
+    const driver = startDriver(patient, { onError, pollMs: 7 });
+    await queue(edges);
+    await edges.ledger.wake({ about: 'deployment', id: 'd_0' });
+    const agents = ['web-1', 'web-2'].map((name) => new ScriptedAgent(edges, name, 1));
+    await until('web-1 to be released', async () => {
+      for (const agent of agents) await agent.work();
+      return (await edges.ledger.agent('web-1'))?.live.some((live) => live.release === COMMIT);
+    });
+    await edges.ledger.wake({ about: 'deployment', id: 'd_0' });
+    await until('the bake', () => calledOff.length > 0 || edges.ledger.now().then(() => false), { timeoutMs: 300 }).catch(() => undefined);
+    await driver.stop();
+    expect(calledOff).to.include(3_600_000).and.to.include(7);
+  });
+
   it('does nothing once stopped', async () => {
     const edges = await memoryEdges();
     const driver = startDriver(edges, { onError });

@@ -54,6 +54,39 @@ describe('a deployment, through the use cases', () => {
     expect(await edges.ledger.runsOf(id)).to.have.length(2);
   });
 
+  it('does not decide for ever when nothing it decides takes effect', async () => {
+    const edges = await memoryEdges();
+    const { id } = await queue(edges);
+    const { ledger } = edges;
+    const inert = (tx: MemoryEdges['ledger']) => ({ ...bound(tx), insertRun: () => Promise.resolve({} as RunRow) });
+    const stuck: MemoryEdges = { ...edges, ledger: { ...bound(ledger), transaction: (work) => ledger.transaction((tx) => work(inert(tx))) } };
+    expect(await advance(stuck, id).catch(String)).to.contain('does not come to rest');
+  });
+
+  it('is left alone when it ended between a look and the lock', async () => {
+    const edges = await memoryEdges();
+    const { id } = await queue(edges);
+    const { ledger } = edges;
+    const ended = (tx: MemoryEdges['ledger']) => ({
+      ...bound(tx),
+      holdDeployment: async () => ({ ...((await tx.deployment(id)) as DeploymentRow), status: 'cancelled' as const }),
+    });
+    const late: MemoryEdges = { ...edges, ledger: { ...bound(ledger), transaction: (work) => ledger.transaction((tx) => work(ended(tx))) } };
+    expect(await advance(late, id)).to.equal(null);
+    expect(await ledger.runsOf(id)).to.deep.equal([]);
+  });
+
+  it('has nothing live after a first release that failed', async () => {
+    const edges = await memoryEdges();
+    const { id } = await queue(edges);
+    const agents = team(edges, (step, run) => (run.phase === 'release' && step.name === 'health' ? 'failed' : 'succeeded'));
+    for (const agent of agents) agent.live = '';
+    await play(edges, id, agents);
+    const deployment = await edges.ledger.deployment(id);
+    expect([deployment?.status, deployment?.reason?.code, deployment?.oldVersion]).to.deep.equal(['failed', 'no_previous_release', null]);
+    expect(edges.memory.state().agents.map((agent) => agent.live)).to.deep.equal([[], []]);
+  });
+
   it('is left alone when it has ended or does not exist', async () => {
     const edges = await memoryEdges();
     expect(await advance(edges, 'd_nothing')).to.equal(null);
@@ -139,6 +172,24 @@ describe('a deployment, through the use cases', () => {
     expect((await edges.ledger.deployment(id))?.status).to.equal('succeeded');
     expect(await refused(continueDeployment(edges, id, ANA))).to.include({ message: `cannot continue ${id}: it has ended: succeeded` });
     expect(await refused(continueDeployment(edges, 'd_0', ANA))).to.include({ code: 'unknown_deployment' });
+  });
+});
+
+describe('the summary, read from the ledger', () => {
+  it('reads every event, page after page, and knows no deployment that is not there', async () => {
+    const { edges, run, epoch } = await dispatched();
+    await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
+    const notes = Array.from({ length: 1500 }, (_, index): RunEvent => {
+      const value = { step: 'fetch', attempt: 1, code: 'x', message: '', facts: {} };
+      return { runId: run.id, seq: index + 2, at: new Date(0), event: { $case: 'stepNote', value } };
+    });
+    await recordProgress(edges, { agent: 'web-1', epoch }, notes.map((value) => ({ $case: 'event', value })));
+    const start: RunEvent['event'] = { $case: 'stepStarted', value: { step: 'fetch', attempt: 3, bootId: '' } };
+    const last: RunEvent = { runId: run.id, seq: 1502, at: new Date(0), event: start };
+    await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: last }]);
+    const summary = await summarize(edges, run.deploymentId);
+    expect(summary?.hosts[0]?.steps.find((step) => step.name === 'fetch')?.attempts).to.equal(3);
+    expect(await summarize(edges, 'd_0')).to.equal(null);
   });
 });
 
@@ -254,7 +305,7 @@ describe('the configuration', () => {
   });
 
   it('lists its fraises with hosts, what is live, and why there are no hosts', async () => {
-    const edges = await memoryEdges();
+    const edges = await memoryEdges(SAMPLE_CONFIGURATION.replace('branch: develop', 'tags: "v*"'));
     const { id } = await queue(edges);
     await play(edges, id, team(edges));
     const [checkout] = await listFraises(edges);
@@ -328,6 +379,7 @@ function bound(ledger: MemoryEdges['ledger']): MemoryEdges['ledger'] {
   });
 }
 
-const LEDGER_FUNCTIONS = [
-  'run', 'holdRun', 'holdDeployment', 'holdLease', 'appendEvent', 'appendLog', 'moveRun', 'now', 'wake', 'deployment', 'agent', 'setLive',
-];
+const LEDGER_FUNCTIONS = (
+  'run holdRun runsOf insertRun moveRun appendEvent appendLog now wake agent agents setLive holdLease ' +
+  'deployment holdFraise holdDeployment moveDeployment unfinishedDeployments configurationRevision'
+).split(' ');

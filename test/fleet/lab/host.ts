@@ -107,10 +107,11 @@ export class Host {
 
   /** argv that, run on this machine, runs `argv` inside. */
   async argv(argv: readonly string[]): Promise<[string, ...string[]]> {
-    const enter = ['-t', String(await this.#leader()), '-m', '-u', '-i', '-n', '-p', '--wd=/', '--'];
+    const enter = ['-t', String(await this.#leader()), '-m', '-u', '-i', '-n', '-p', '--'];
     const login = [
       '/usr/bin/env',
       '-i',
+      '--chdir=/',
       'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       'HOME=/root',
       'LANG=C.UTF-8',
