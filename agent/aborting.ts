@@ -6,7 +6,10 @@ export function whenAborted(signal: AbortSignal, act: () => void): () => void {
 }
 
 /** Waits for the first of `signals` to abort, or for `work`, whose result it has then; leaves no listener behind. */
-export async function unlessAborted<T>(work: Promise<T>, signals: readonly AbortSignal[]): Promise<T | undefined> {
+export async function unlessAborted<T>(
+  work: Promise<T>,
+  signals: readonly AbortSignal[],
+): Promise<T | undefined> {
   let stops: (() => void)[] = [];
   try {
     const first = new Promise<undefined>((resolve) => {

@@ -13,6 +13,9 @@ export interface Allowed {
  * Adds to the host's policy file and tells what was not there before; an agent reads it afresh for every run.
  * Throws FraisierError when the file is not one that is trusted, or what the disk threw (not the owner).
  */
-export async function allowInPolicy({ policy, ...allowed }: Allowed & { readonly policy: string }): Promise<PolicyAdditions> {
+export async function allowInPolicy({
+  policy,
+  ...allowed
+}: Allowed & { readonly policy: string }): Promise<PolicyAdditions> {
   return addToPolicy(policy, allowed);
 }

@@ -30,7 +30,11 @@ export const systemClock: Clock = {
 /** Sleeps in pieces that a timer can hold, however far away `until` is by the wall clock. */
 export async function sleepUntil(clock: Clock, until: Date, signal: AbortSignal): Promise<void> {
   const longest = 3_600_000;
-  for (let left = until.getTime() - clock.now().getTime(); left > 0; left = until.getTime() - clock.now().getTime()) {
+  for (
+    let left = until.getTime() - clock.now().getTime();
+    left > 0;
+    left = until.getTime() - clock.now().getTime()
+  ) {
     await clock.sleep(Math.min(left, longest), signal);
   }
 }

@@ -37,14 +37,22 @@ export function processEnvironment(): Environment {
  * Throws FraisierError `usage`.
  */
 export function readConfig(options: AgentOptions, environment: Environment, uid: number): AgentConfig {
-  const said = (option: string | null | undefined, name: string): string | null => option || environment[name] || null;
+  const said = (option: string | null | undefined, name: string): string | null =>
+    option || environment[name] || null;
   const home = environment['XDG_STATE_HOME'] || join(environment['HOME'] || homedir(), '.local', 'state');
   const isRoot = uid === 0;
-  const state = resolve(said(options.state, 'FRAISIER_STATE') ?? (isRoot ? '/var/lib/fraisier/agent' : join(home, 'fraisier', 'agent')));
-  const policy = said(options.policy, 'FRAISIER_POLICY') ?? (isRoot ? '/etc/fraisier/policy.yaml' : join(state, 'policy.yaml'));
+  const state = resolve(
+    said(options.state, 'FRAISIER_STATE') ??
+      (isRoot ? '/var/lib/fraisier/agent' : join(home, 'fraisier', 'agent')),
+  );
+  const policy =
+    said(options.policy, 'FRAISIER_POLICY') ??
+    (isRoot ? '/etc/fraisier/policy.yaml' : join(state, 'policy.yaml'));
   const joinTokenFile = options.joinTokenFile || null;
   return {
-    controllers: addresses(options.controllers?.length ? options.controllers : [environment['FRAISIER_CONTROLLER'] ?? '']),
+    controllers: addresses(
+      options.controllers?.length ? options.controllers : [environment['FRAISIER_CONTROLLER'] ?? ''],
+    ),
     joinTokenFile,
     joinToken: joinTokenFile === null ? environment['FRAISIER_JOIN_TOKEN'] || null : null,
     state,

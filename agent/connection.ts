@@ -17,11 +17,15 @@ export interface ConnectionPorts extends SessionPorts {
 
 /**
  * Keeps one stream to some controller until `signal` aborts (`left`) or the agent is told that it was revoked. Runs
- * go on while there is no stream. Back-off is counted from the failure; each failure tries the next address.
+ * go on while there is no stream. Back-off is counted from the failure; each failure tries the next
+ * address at once, and only a whole round of failures waits.
  */
-export async function stayConnected(ports: ConnectionPorts, signal: AbortSignal): Promise<'left' | 'revoked'> {
+export async function stayConnected(
+  ports: ConnectionPorts,
+  signal: AbortSignal,
+): Promise<'left' | 'revoked'> {
   const backoff = new Backoff(ports.random);
-  for (let turn = 0; ; ) {
+  for (let turn = 0; ;) {
     const addresses = await ports.addresses();
     const address = addresses[turn % addresses.length] ?? '';
     const end = await talk(ports, address, signal);
@@ -31,7 +35,8 @@ export async function stayConnected(ports: ConnectionPorts, signal: AbortSignal)
     turn += 1;
     if (isRevoked(end)) return revoked(ports, end.reason);
     if (endsLease(end)) ports.lease.end();
-    const pauseMs = isSlow(end) ? SLOW_MS : backoff.next();
+    const lastOfRound = turn % addresses.length === 0 || address === '';
+    const pauseMs = isSlow(end) ? SLOW_MS : lastOfRound ? backoff.next() : 0;
     tell(ports, address, end, pauseMs);
     await ports.clock.sleep(pauseMs, signal).catch(() => undefined);
     if (signal.aborted) return 'left';
@@ -42,7 +47,8 @@ type End = SessionEnd & { readonly held: boolean };
 
 async function talk(ports: ConnectionPorts, address: string, signal: AbortSignal): Promise<End> {
   try {
-    if (address === '') throw new FraisierError('usage', 'no address of a controller is known: say one with --controller');
+    if (address === '')
+      throw new FraisierError('usage', 'no address of a controller is known: say one with --controller');
     return await converse(ports, await ports.dial(address), signal);
   } catch (error) {
     const why = error instanceof FraisierError ? error.reason : reason('internal', String(error));
@@ -56,7 +62,10 @@ function isRevoked(end: End): end is Extract<End, { reason: Reason }> {
 
 function revoked(ports: ConnectionPorts, why: Reason): 'revoked' {
   ports.lease.end();
-  ports.logger.error({ reason: why.code }, `this agent was revoked: ${why.message}; enrol it again with a new join token`);
+  ports.logger.error(
+    { reason: why.code },
+    `this agent was revoked: ${why.message}; enrol it again with a new join token`,
+  );
   return 'revoked';
 }
 
@@ -66,7 +75,12 @@ function endsLease(end: End): boolean {
 }
 
 /** What mending takes a person: an upgrade, a new token, the other agent of this name stopped. */
-const FOR_PEOPLE: readonly string[] = ['protocol_mismatch', 'unauthenticated', 'unknown_agent', 'agent_replaced'];
+const FOR_PEOPLE: readonly string[] = [
+  'protocol_mismatch',
+  'unauthenticated',
+  'unknown_agent',
+  'agent_replaced',
+];
 
 function isSlow(end: End): boolean {
   if (!('reason' in end)) return false;
@@ -74,7 +88,11 @@ function isSlow(end: End): boolean {
 }
 
 function tell({ logger }: ConnectionPorts, address: string, end: End, pauseMs: number): void {
-  const facts = { address, pauseMs, ...('reason' in end && { reason: end.reason.code, why: end.reason.message }) };
+  const facts = {
+    address,
+    pauseMs,
+    ...('reason' in end && { reason: end.reason.code, why: end.reason.message }),
+  };
   if (isSlow(end)) logger.error(facts, 'the controller does not take this agent; trying again slowly');
   else if (end.because === 'drained') logger.info(facts, 'the controller is being drained; going elsewhere');
   else logger.warn(facts, 'the connection ended; dialling again');

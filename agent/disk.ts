@@ -45,7 +45,11 @@ export const systemDisk: Disk = {
   list: async (path) => (await unlessAbsent(readdir(path), [])).sort(),
   read: (path) => unlessAbsent<Uint8Array | null>(readFile(path), null),
   readAt,
-  size: (path) => unlessAbsent(stat(path).then((found) => found.size), 0),
+  size: (path) =>
+    unlessAbsent(
+      stat(path).then((found) => found.size),
+      0,
+    ),
   writeWhole,
   writeLoosely: (path, bytes) => writeFile(path, bytes, { mode: 0o600 }),
   append: (path, bytes) => appendFile(path, bytes, { mode: 0o600 }),
@@ -88,7 +92,6 @@ async function sync(path: string): Promise<void> {
     await file.close();
   }
 }
-
 
 async function openForAppend(path: string): Promise<AppendFile> {
   const file = await open(path, 'a', 0o600);

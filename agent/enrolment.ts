@@ -1,7 +1,11 @@
 import { Metadata } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { formatAddress, parseAddress } from '../proto/address.js';
-import { EnrollmentClient, type EnrollRequest, type EnrollResponse } from '../proto/gen/fraisier/v1/enrollment.js';
+import {
+  EnrollmentClient,
+  type EnrollRequest,
+  type EnrollResponse,
+} from '../proto/gen/fraisier/v1/enrollment.js';
 import { FraisierError } from '../proto/error-codes.js';
 import { fromServiceError } from '../proto/grpc-errors.js';
 import { fetchPinnedAuthority } from '../proto/pinned-authority.js';
@@ -37,12 +41,17 @@ export interface EnrolmentOrder {
  * shown, so that a repeat after a lost answer or a kill -9 is the same request. Tries until `signal` aborts while no
  * controller answers; throws FraisierError when one refuses (`token_…`, `controller_untrusted`, …).
  */
-export async function enrol(ports: EnrolmentPorts, order: EnrolmentOrder, signal: AbortSignal): Promise<'enrolled' | 'already'> {
+export async function enrol(
+  ports: EnrolmentPorts,
+  order: EnrolmentOrder,
+  signal: AbortSignal,
+): Promise<'enrolled' | 'already'> {
   const identity = await ports.identities.load();
   if (identity !== null && !hasEnded(identity, ports.clock.now())) return 'already';
   if (order.controllers.length === 0) throw noController();
   const { kind, fingerprint } = parseToken(order.token);
-  if (kind !== 'join') throw new FraisierError('token_invalid', 'this is a token for the API, not one to join with');
+  if (kind !== 'join')
+    throw new FraisierError('token_invalid', 'this is a token for the API, not one to join with');
   const keyPem = await keyToEnrolWith(ports.identities);
   const request = {
     token: order.token.trim(),
@@ -52,7 +61,11 @@ export async function enrol(ports: EnrolmentPorts, order: EnrolmentOrder, signal
   };
   const answer = await untilAnswered(ports, order.controllers, { request, fingerprint }, signal);
   await ports.identities.setControllers(answer.controllers);
-  await ports.identities.save({ keyPem, certificatePem: answer.certificatePem, authorityPem: answer.authorityPem });
+  await ports.identities.save({
+    keyPem,
+    certificatePem: answer.certificatePem,
+    authorityPem: answer.authorityPem,
+  });
   await ports.identities.setEnrollingKey(null);
   ports.logger.info({ name: answer.agentName, labels: answer.labels }, 'enrolled');
   return 'enrolled';

@@ -23,7 +23,10 @@ export class Heartbeat {
   }
 
   /** Pings until `signal` aborts; throws FraisierError `controller_away` when no Pong came for as long as the lease. */
-  async run(send: (message: NonNullable<FromAgent['message']>) => Promise<void>, signal: AbortSignal): Promise<never> {
+  async run(
+    send: (message: NonNullable<FromAgent['message']>) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<never> {
     const { clock } = this.#ports;
     for (;;) {
       this.#number += 1;
@@ -39,7 +42,8 @@ export class Heartbeat {
   pong(number: number): void {
     const sentAtMs = this.#sentAtMs.get(number);
     if (sentAtMs === undefined) return;
-    for (const earlier of [...this.#sentAtMs.keys()].filter((one) => one <= number)) this.#sentAtMs.delete(earlier);
+    for (const earlier of [...this.#sentAtMs.keys()].filter((one) => one <= number))
+      this.#sentAtMs.delete(earlier);
     this.#answeredAtMs = this.#ports.clock.uptimeMs();
     this.#ports.lease.renew(sentAtMs, this.#leaseMs);
   }

@@ -17,7 +17,12 @@ export function hostAsks(host: {
   readonly loadPolicy: () => Promise<Policy>;
 }): Asks {
   const { stateFolder, systemd, loadPolicy } = host;
-  const ports = async (signal: AbortSignal): Promise<HostPorts> => ({ stateFolder, systemd, signal, policy: await loadPolicy() });
+  const ports = async (signal: AbortSignal): Promise<HostPorts> => ({
+    stateFolder,
+    systemd,
+    signal,
+    policy: await loadPolicy(),
+  });
   return {
     resolveRef: async (question, signal) => ({ commit: await resolveRef(question, await ports(signal)) }),
     preview: async (question, signal) => previewPlan(question, await ports(signal)),

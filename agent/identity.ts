@@ -27,10 +27,12 @@ export class IdentityStore {
   async load(): Promise<Identity | null> {
     const number = await this.#current();
     if (number === 0) return null;
-    const [keyPem, certificatePem, authorityPem] = await Promise.all(
-      ['key', 'certificate', 'authority'].map((part) => this.#read(`${number}.${part}.pem`)),
-    );
-    if (keyPem == null || certificatePem == null || authorityPem == null) throw incomplete(this.#folder);
+    const [keyPem, certificatePem, authorityPem] = await Promise.all([
+      this.#read(`${number}.key.pem`),
+      this.#read(`${number}.certificate.pem`),
+      this.#read(`${number}.authority.pem`),
+    ]);
+    if (keyPem === null || certificatePem === null || authorityPem === null) throw incomplete(this.#folder);
     return { keyPem, certificatePem, authorityPem };
   }
 
@@ -49,7 +51,8 @@ export class IdentityStore {
     await this.#write(`${number}.authority.pem`, identity.authorityPem);
     await this.#write('current', String(number));
     for (const name of await this.#disk.list(this.#folder)) {
-      if (/^\d+\./.test(name) && !name.startsWith(`${number}.`)) await this.#disk.remove(join(this.#folder, name));
+      if (/^\d+\./.test(name) && !name.startsWith(`${number}.`))
+        await this.#disk.remove(join(this.#folder, name));
     }
   }
 
@@ -110,9 +113,13 @@ export function notEnrolled(): FraisierError {
 
 function ended({ certificatePem }: Identity): FraisierError {
   const at = new X509Certificate(certificatePem).validTo;
-  return new FraisierError('unauthenticated', `this agent's certificate ran out on ${at}, while it could not renew it`, {
-    hint: 'make a token with `fraisier agents token --name HOST` and start the agent with it once',
-  });
+  return new FraisierError(
+    'unauthenticated',
+    `this agent's certificate ran out on ${at}, while it could not renew it`,
+    {
+      hint: 'make a token with `fraisier agents token --name HOST` and start the agent with it once',
+    },
+  );
 }
 
 function incomplete(folder: string): FraisierError {

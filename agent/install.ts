@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { FraisierError } from '../proto/error-codes.js';
 import { allowInPolicy, type Allowed } from './allow.js';
 import { systemClock, type Clock } from './clock.js';
-import { processEnvironment, readConfig, type AgentConfig, type AgentOptions, type Environment } from './config.js';
+import {
+  processEnvironment,
+  readConfig,
+  type AgentConfig,
+  type AgentOptions,
+  type Environment,
+} from './config.js';
 import { systemDisk } from './disk.js';
 import { enrol } from './enrolment.js';
 import { runProgram } from './exec/run-program.js';
@@ -27,7 +33,9 @@ export interface InstallPorts {
   readonly root: boolean;
   readonly systemd: boolean;
   readonly unitFolder: string;
-  readonly systemctl: (...args: string[]) => Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }>;
+  readonly systemctl: (
+    ...args: string[]
+  ) => Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }>;
   readonly clock: Clock;
   readonly environment: Environment;
   /** The program the unit starts: this node and this script. */
@@ -39,7 +47,10 @@ export interface InstallPorts {
  * writes and starts the unit `fraisier-agent.service`. May be repeated. Returns what it did, a sentence each.
  * Throws FraisierError when it cannot, with what to do.
  */
-export async function installAgent(options: InstallOptions, given?: InstallPorts): Promise<readonly string[]> {
+export async function installAgent(
+  options: InstallOptions,
+  given?: InstallPorts,
+): Promise<readonly string[]> {
   const ports = given ?? (await thisMachine());
   mustBeAble(ports);
   const config = readConfig(options, ports.environment, 0);
@@ -48,7 +59,8 @@ export async function installAgent(options: InstallOptions, given?: InstallPorts
   const unit = join(ports.unitFolder, UNIT_NAME);
   await mkdir(ports.unitFolder, { recursive: true });
   await writeFile(unit, agentUnit(ports.program, config), { mode: 0o644 });
-  for (const args of [['daemon-reload'], ['enable', UNIT_NAME], ['restart', UNIT_NAME]]) await must(ports, args);
+  for (const args of [['daemon-reload'], ['enable', UNIT_NAME], ['restart', UNIT_NAME]])
+    await must(ports, args);
   await mustStayActive(ports);
   return [...allowed, ...enrolled, `wrote ${unit}`, `enabled and started ${UNIT_NAME}; it is active`];
 }
@@ -81,12 +93,22 @@ async function enrolNow(ports: InstallPorts, config: AgentConfig): Promise<reado
   const lock = await lockState(config.state);
   const late = AbortSignal.timeout(ENROL_MS);
   try {
-    const edges = { identities, clock: ports.clock, random: Math.random, agentVersion: await agentVersion(), logger: createLogger(config.logLevel) };
+    const edges = {
+      identities,
+      clock: ports.clock,
+      random: Math.random,
+      agentVersion: await agentVersion(),
+      logger: createLogger(config.logLevel),
+    };
     await enrol(edges, { controllers: config.controllers, token }, late);
     return ['enrolled with the controller'];
   } catch (error) {
     if (!late.aborted) throw error;
-    throw new FraisierError('controller_away', `no controller answered for ${ENROL_MS / 1000} s at ${config.controllers.join(', ')}`, { cause: error });
+    throw new FraisierError(
+      'controller_away',
+      `no controller answered for ${ENROL_MS / 1000} s at ${config.controllers.join(', ')}`,
+      { cause: error },
+    );
   } finally {
     await lock.release();
   }
@@ -95,16 +117,22 @@ async function enrolNow(ports: InstallPorts, config: AgentConfig): Promise<reado
 async function must(ports: InstallPorts, args: readonly string[]): Promise<void> {
   const { exitCode, stderr } = await ports.systemctl(...args);
   if (exitCode === 0) return;
-  throw new FraisierError('internal', `systemctl ${args.join(' ')} failed: ${stderr.trim() || `exit status ${exitCode}`}`, {
-    hint: `systemctl status ${UNIT_NAME}`,
-  });
+  throw new FraisierError(
+    'internal',
+    `systemctl ${args.join(' ')} failed: ${stderr.trim() || `exit status ${exitCode}`}`,
+    {
+      hint: `systemctl status ${UNIT_NAME}`,
+    },
+  );
 }
 
 async function mustStayActive(ports: InstallPorts): Promise<void> {
   await ports.clock.sleep(SETTLE_MS, new AbortController().signal);
   const { stdout } = await ports.systemctl('show', '--property=ActiveState,NRestarts', UNIT_NAME);
   if (/^ActiveState=active$/m.test(stdout) && /^NRestarts=0$/m.test(stdout)) return;
-  throw new FraisierError('internal', `${UNIT_NAME} was started and did not stay up`, { hint: `journalctl -u ${UNIT_NAME}` });
+  throw new FraisierError('internal', `${UNIT_NAME} was started and did not stay up`, {
+    hint: `journalctl -u ${UNIT_NAME}`,
+  });
 }
 
 async function thisMachine(): Promise<InstallPorts> {

@@ -77,7 +77,8 @@ export class Journal {
     if (this.#broken !== null) return Promise.reject(this.#broken as Error);
     const seq = this.#lastGiven + 1;
     const record = frame(RunEvent.encode({ runId: this.#runId, seq, at, event }).finish());
-    if (record.length > LARGEST_RECORD_BYTES) return Promise.reject(new Error(`an event of ${record.length} bytes is too large`));
+    if (record.length > LARGEST_RECORD_BYTES)
+      return Promise.reject(new Error(`an event of ${record.length} bytes is too large`));
     this.#lastGiven = seq;
     return new Promise((resolve, reject) => {
       this.#waiting.push({ seq, record, resolve: () => resolve(seq), reject });
@@ -199,7 +200,8 @@ function recordAt(bytes: Uint8Array, offset: number): Uint8Array | null {
   if (offset + HEADER_BYTES > bytes.length) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset);
   const length = view.getUint32(0, true);
-  if (length === 0 || length > LARGEST_RECORD_BYTES || offset + HEADER_BYTES + length > bytes.length) return null;
+  if (length === 0 || length > LARGEST_RECORD_BYTES || offset + HEADER_BYTES + length > bytes.length)
+    return null;
   const payload = bytes.subarray(offset + HEADER_BYTES, offset + HEADER_BYTES + length);
   return crc32(payload) === view.getUint32(4, true) ? payload : null;
 }
@@ -216,8 +218,12 @@ function firstAbove(places: readonly Place[], seq: number): number {
 }
 
 function damaged(path: string, offset: number): FraisierError {
-  return new FraisierError('internal', `${path} is damaged at byte ${offset} and goes on after it: the disk changed what was written`, {
-    hint: 'the run is reported as forgotten; keep the file if you want to find out why',
-    facts: { file: path, offset: String(offset) },
-  });
+  return new FraisierError(
+    'internal',
+    `${path} is damaged at byte ${offset} and goes on after it: the disk changed what was written`,
+    {
+      hint: 'the run is reported as forgotten; keep the file if you want to find out why',
+      facts: { file: path, offset: String(offset) },
+    },
+  );
 }

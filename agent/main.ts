@@ -3,7 +3,13 @@ import type { Logger } from 'pino';
 import type { Target } from '../proto/gen/fraisier/v1/plan.js';
 import { agentAddresses } from './addresses.js';
 import { systemClock } from './clock.js';
-import { processEnvironment, readConfig, type AgentConfig, type AgentOptions, type Environment } from './config.js';
+import {
+  processEnvironment,
+  readConfig,
+  type AgentConfig,
+  type AgentOptions,
+  type Environment,
+} from './config.js';
 import { stayConnected } from './connection.js';
 import { dialGrpc } from './dial.js';
 import { systemDisk } from './disk.js';
@@ -75,12 +81,30 @@ async function serve(config: AgentConfig, logger: Logger, signal: AbortSignal): 
 /** The one container: every port of the agent bound to this machine. */
 async function thisAgent(config: AgentConfig, logger: Logger) {
   const [clock, disk, systemd, lease] = [systemClock, systemDisk, systemdHere(), new Lease(systemClock)];
-  const bootId = Buffer.from((await disk.read('/proc/sys/kernel/random/boot_id')) ?? []).toString().trim();
+  const bootId = Buffer.from((await disk.read('/proc/sys/kernel/random/boot_id')) ?? [])
+    .toString()
+    .trim();
   const identities = new IdentityStore(disk, config.state);
   const policy = () => loadPolicy(config.policy);
-  const common = { clock, disk, lease, bootId, logger, random: Math.random, agentVersion: await agentVersion() };
+  const common = {
+    clock,
+    disk,
+    lease,
+    bootId,
+    logger,
+    random: Math.random,
+    agentVersion: await agentVersion(),
+  };
   const host = { stateFolder: config.state, systemd, loadPolicy: policy };
-  const runs = new Runs({ ...common, ...host, exec: executorFor(), graceMs: GRACE_MS, runStep, checkPolicy, liveRelease: liveNow });
+  const runs = new Runs({
+    ...common,
+    ...host,
+    exec: executorFor(),
+    graceMs: GRACE_MS,
+    runStep,
+    checkPolicy,
+    liveRelease: liveNow,
+  });
   const fraises = new LiveFraises({ disk, look: lookAt }, config.state);
   const asks = hostAsks(host);
   return {
@@ -90,7 +114,8 @@ async function thisAgent(config: AgentConfig, logger: Logger) {
     instanceId: randomUUID(),
     live: () => fraises.list(),
     remember: (target: Target) => fraises.remember(target),
-    answer: (question: Parameters<typeof answerQuestion>[1], signal: AbortSignal) => answerQuestion({ asks, clock }, question, signal),
+    answer: (question: Parameters<typeof answerQuestion>[1], signal: AbortSignal) =>
+      answerQuestion({ asks, clock }, question, signal),
     learnControllers: (addresses: readonly string[]) => identities.setControllers(addresses),
     startRenewal: startRenewal({ clock, identities }),
     dial: dialGrpc(() => identities.valid(clock.now())),

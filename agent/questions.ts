@@ -40,7 +40,10 @@ export async function answerQuestion(
   try {
     return { questionId, answer: await Promise.race([ask(asks, question, over.signal), late]) };
   } catch (error) {
-    const why = error instanceof FraisierError ? error.reason : reason('internal', `the question broke: ${String(error)}`);
+    const why =
+      error instanceof FraisierError
+        ? error.reason
+        : reason('internal', `the question broke: ${String(error)}`);
     return { questionId, answer: { $case: 'refused', value: why } };
   } finally {
     over.abort(new FraisierError('no_answer', 'the question is over'));
@@ -58,6 +61,8 @@ async function ask(asks: Asks, { question }: Question, signal: AbortSignal): Pro
     case 'isAncestor':
       return { $case: 'ancestry', value: await asks.isAncestor(question.value, signal) };
     case undefined:
-      throw new FraisierError('protocol_violation', 'this agent does not know the question', { hint: 'upgrade the agent' });
+      throw new FraisierError('protocol_violation', 'this agent does not know the question', {
+        hint: 'upgrade the agent',
+      });
   }
 }

@@ -17,13 +17,20 @@ const STOP_MARGIN_MS = 5_000;
 const LATE_START_MS = 1_000;
 
 /** What to do about a step that was begun and whose end is not in the journal. */
-export type Recovery = Opening | { readonly how: 'end'; readonly attempt: number; readonly end: StepEnd };
+export type Recovery =
+  | Opening
+  | { readonly how: 'end'; readonly attempt: number; readonly startedAt: Date; readonly end: StepEnd };
 
 /**
  * Law 5, never guess: a step whose only effect is one command is taken up where it stands if the command or its result
  * is found on the same boot. Anything else is stopped and repeated if the step may be, and `interrupted` if not.
  */
-export async function recoverStep(ports: RunPorts, run: RunInHand, step: Step, trace: StepTrace): Promise<Recovery> {
+export async function recoverStep(
+  ports: RunPorts,
+  run: RunInHand,
+  step: Step,
+  trace: StepTrace,
+): Promise<Recovery> {
   const commands = (await run.folder.commands()).filter((one) => one.step === step.name);
   const ofAttempt = commands.filter((one) => one.attempt === trace.attempt);
   if (isSingleCommand(step) && trace.bootId === ports.bootId && (await standsFirm(ports, ofAttempt))) {
@@ -37,7 +44,11 @@ export async function recoverStep(ports: RunPorts, run: RunInHand, step: Step, t
 }
 
 /** Ends what is left of commands whose step is over, and forgets them. */
-export async function tidyCommands(ports: RunPorts, commands: readonly RecordedCommand[], run: RunInHand): Promise<void> {
+export async function tidyCommands(
+  ports: RunPorts,
+  commands: readonly RecordedCommand[],
+  run: RunInHand,
+): Promise<void> {
   for (const { spec } of commands) {
     if ((await ports.exec.look(spec)).ended === 'running') continue;
     await ports.exec.forget(spec);
@@ -63,7 +74,11 @@ async function standsFirm(ports: RunPorts, commands: readonly RecordedCommand[])
 }
 
 /** Null when nothing of them is left. Rejects when the agent leaves meanwhile. */
-async function stopAll(ports: RunPorts, commands: readonly RecordedCommand[], leave: AbortSignal): Promise<Reason | null> {
+async function stopAll(
+  ports: RunPorts,
+  commands: readonly RecordedCommand[],
+  leave: AbortSignal,
+): Promise<Reason | null> {
   for (const command of commands) {
     if (await isAbsent(ports, command)) continue;
     const { spec } = command;
@@ -73,27 +88,51 @@ async function stopAll(ports: RunPorts, commands: readonly RecordedCommand[], le
     enough.abort();
     leave.throwIfAborted();
     if ((await ports.exec.look(spec)).ended === 'running') {
-      return reason('outcome_unknown', `the command ${spec.id}, left from before the agent was restarted, cannot be stopped`);
+      return reason(
+        'outcome_unknown',
+        `the command ${spec.id}, left from before the agent was restarted, cannot be stopped`,
+      );
     }
   }
   return null;
 }
 
 function interrupted(trace: StepTrace, why: Reason): Recovery {
-  return { how: 'end', attempt: trace.attempt, end: { outcome: Outcome.INTERRUPTED, reason: why } };
+  return {
+    how: 'end',
+    attempt: trace.attempt,
+    startedAt: trace.startedAt,
+    end: { outcome: Outcome.INTERRUPTED, reason: why },
+  };
 }
 
 function whyUnknown(ports: RunPorts, step: Step, trace: StepTrace): Reason {
-  const facts = { step: step.name, attempt: String(trace.attempt), started_at: trace.startedAt.toISOString() };
+  const facts = {
+    step: step.name,
+    attempt: String(trace.attempt),
+    started_at: trace.startedAt.toISOString(),
+  };
   if (trace.bootId !== ports.bootId) {
-    return reason('host_rebooted', `the host was rebooted while the step ${step.name} ran: what it had done by then is not known`, { facts });
+    return reason(
+      'host_rebooted',
+      `the host was rebooted while the step ${step.name} ran: what it had done by then is not known`,
+      { facts },
+    );
   }
-  return reason('outcome_unknown', `the agent was restarted while the step ${step.name} ran, and its command is gone without a result`, { facts });
+  return reason(
+    'outcome_unknown',
+    `the agent was restarted while the step ${step.name} ran, and its command is gone without a result`,
+    { facts },
+  );
 }
 
 function givenUp(step: Step, trace: StepTrace): Reason {
-  return reason('outcome_unknown', `the agent was restarted ${trace.attempt} times while the step ${step.name} ran; it is not tried again`, {
-    hint: 'see whether the step itself stops the agent or exhausts the host',
-    facts: { step: step.name, attempt: String(trace.attempt) },
-  });
+  return reason(
+    'outcome_unknown',
+    `the agent was restarted ${trace.attempt} times while the step ${step.name} ran; it is not tried again`,
+    {
+      hint: 'see whether the step itself stops the agent or exhausts the host',
+      facts: { step: step.name, attempt: String(trace.attempt) },
+    },
+  );
 }

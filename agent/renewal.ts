@@ -41,7 +41,10 @@ export function startRenewal(ports: { clock: Clock; identities: IdentityStore })
 
 function checked(keyPem: string, { certificatePem, authorityPem }: RenewAnswer, before: Identity): Identity {
   if (!new X509Certificate(certificatePem).checkPrivateKey(createPrivateKey(keyPem))) {
-    throw new FraisierError('protocol_violation', 'the controller answered a renewal with a certificate for another key');
+    throw new FraisierError(
+      'protocol_violation',
+      'the controller answered a renewal with a certificate for another key',
+    );
   }
   return { keyPem, certificatePem, authorityPem: authorityPem === '' ? before.authorityPem : authorityPem };
 }

@@ -40,7 +40,13 @@ export class RunFolder {
   #storing: Promise<void> | null = null;
 
   /** Use `createRunFolder` or `openRunFolder`. */
-  constructor(parts: { disk: Disk; path: string; assignment: Assignment; journal: Journal; acknowledged: number }) {
+  constructor(parts: {
+    disk: Disk;
+    path: string;
+    assignment: Assignment;
+    journal: Journal;
+    acknowledged: number;
+  }) {
     this.#disk = parts.disk;
     this.path = parts.path;
     this.assignment = parts.assignment;
@@ -90,7 +96,12 @@ export class RunFolder {
   /** After a failed write: reads again what is on the disk, and goes on from there. */
   async reopenJournal(): Promise<void> {
     await this.#journal.close().catch(() => undefined);
-    this.#journal = await openJournal(this.#disk, join(this.path, 'journal'), this.runId, releaseReserve(this.#disk, this.path));
+    this.#journal = await openJournal(
+      this.#disk,
+      join(this.path, 'journal'),
+      this.runId,
+      releaseReserve(this.#disk, this.path),
+    );
     this.#journal.resumeAfter(this.#acknowledged);
   }
 
@@ -106,7 +117,9 @@ export class RunFolder {
 
   /** Commands recorded and not forgotten, in the order of their numbers. */
   async commands(): Promise<readonly RecordedCommand[]> {
-    const names = (await this.#disk.list(this.path)).filter((name) => name.endsWith(COMMAND_SUFFIX) && !name.startsWith('.'));
+    const names = (await this.#disk.list(this.path)).filter(
+      (name) => name.endsWith(COMMAND_SUFFIX) && !name.startsWith('.'),
+    );
     const read = await Promise.all(names.map((name) => this.#disk.read(join(this.path, name))));
     return read
       .filter((bytes) => bytes !== null)
@@ -140,7 +153,9 @@ export class RunFolder {
     let stored = -1;
     while (stored !== this.#acknowledged) {
       stored = this.#acknowledged;
-      await this.#disk.writeLoosely(join(this.path, 'acknowledged'), Buffer.from(String(stored))).catch(() => undefined);
+      await this.#disk
+        .writeLoosely(join(this.path, 'acknowledged'), Buffer.from(String(stored)))
+        .catch(() => undefined);
     }
   }
 }
@@ -149,7 +164,12 @@ export class RunFolder {
 export async function createRunFolder(disk: Disk, path: string, assignment: Assignment): Promise<RunFolder> {
   await disk.makeFolder(path);
   await disk.writeWhole(join(path, 'reserve'), new Uint8Array(RESERVE_BYTES));
-  const journal = await openJournal(disk, join(path, 'journal'), assignment.runId, releaseReserve(disk, path));
+  const journal = await openJournal(
+    disk,
+    join(path, 'journal'),
+    assignment.runId,
+    releaseReserve(disk, path),
+  );
   await disk.writeWhole(join(path, 'assignment'), Assignment.encode(assignment).finish());
   return new RunFolder({ disk, path, assignment, journal, acknowledged: 0 });
 }
@@ -164,8 +184,19 @@ export async function openRunFolder(disk: Disk, path: string): Promise<RunFolder
   if (bytes === null) return 'nothing';
   const assignment = Assignment.decode(bytes);
   const acknowledged = Number(Buffer.from((await disk.read(join(path, 'acknowledged'))) ?? []).toString());
-  const journal = await openJournal(disk, join(path, 'journal'), assignment.runId, releaseReserve(disk, path));
-  return new RunFolder({ disk, path, assignment, journal, acknowledged: Number.isSafeInteger(acknowledged) ? acknowledged : 0 });
+  const journal = await openJournal(
+    disk,
+    join(path, 'journal'),
+    assignment.runId,
+    releaseReserve(disk, path),
+  );
+  return new RunFolder({
+    disk,
+    path,
+    assignment,
+    journal,
+    acknowledged: Number.isSafeInteger(acknowledged) ? acknowledged : 0,
+  });
 }
 
 function releaseReserve(disk: Disk, path: string): () => Promise<void> {

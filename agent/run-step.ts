@@ -16,19 +16,40 @@ const DEFAULT_TIMEOUT_MS = 600_000;
 /** How an attempt begins: afresh, or where an earlier start of the agent left it. */
 export type Opening =
   | { readonly how: 'start'; readonly attempt: number }
-  | { readonly how: 'adopt'; readonly attempt: number; readonly commands: readonly RecordedCommand[]; readonly startedAt: Date };
+  | {
+      readonly how: 'adopt';
+      readonly attempt: number;
+      readonly commands: readonly RecordedCommand[];
+      readonly startedAt: Date;
+    };
 
 /**
  * One attempt of one step, from its StepStarted to its StepFinished in the journal; null when this process stopped
  * looking before its end. Guarantee: over at the latest `timeout_ms` plus the grace plus 5 s after it was started.
  * Throws only when the journal does: a broken agent.
  */
-export async function runAttempt(ports: RunPorts, run: RunInHand, step: Step, opening: Opening): Promise<StepEnd | null> {
+export async function runAttempt(
+  ports: RunPorts,
+  run: RunInHand,
+  step: Step,
+  opening: Opening,
+): Promise<StepEnd | null> {
   const startedMs = ports.clock.uptimeMs() - elapsedMs(ports, opening);
   if (opening.how === 'start') await journalStart(ports, run, step, opening.attempt);
-  const limits = new AttemptLimits(ports, run, (step.timeoutMs || DEFAULT_TIMEOUT_MS) - elapsedMs(ports, opening), step);
+  const limits = new AttemptLimits(
+    ports,
+    run,
+    (step.timeoutMs || DEFAULT_TIMEOUT_MS) - elapsedMs(ports, opening),
+    step,
+  );
   try {
-    const attempt: AttemptInHand = { run, step, ...openingParts(opening), stop: limits.stop, over: limits.over };
+    const attempt: AttemptInHand = {
+      run,
+      step,
+      ...openingParts(opening),
+      stop: limits.stop,
+      over: limits.over,
+    };
     if (opening.how === 'adopt' && opening.commands.length > 0) {
       await note(ports, attempt, 'adopted', 'the agent was restarted and found the command again');
     }
@@ -105,7 +126,9 @@ function brokenReason(error: unknown): Reason {
   if (error instanceof FraisierError) return error.reason;
   const message = error instanceof Error ? error.message : String(error);
   const full = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
-  return full ? reason('disk_full', `the disk is full: ${message}`) : reason('internal', `the step broke: ${message}`);
+  return full
+    ? reason('disk_full', `the disk is full: ${message}`)
+    : reason('internal', `the step broke: ${message}`);
 }
 
 /** A step that was stopped ends with the reason it was stopped for, whatever it said itself. */
@@ -164,7 +187,11 @@ class AttemptLimits {
 }
 
 function tookTooLong({ name, timeoutMs }: Step): Reason {
-  return reason('timed_out', `the step ${name} took longer than its limit of ${timeoutMs / 1000} s and was stopped`, {
-    facts: { step: name, timeout_ms: String(timeoutMs) },
-  });
+  return reason(
+    'timed_out',
+    `the step ${name} took longer than its limit of ${timeoutMs / 1000} s and was stopped`,
+    {
+      facts: { step: name, timeout_ms: String(timeoutMs) },
+    },
+  );
 }

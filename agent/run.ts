@@ -26,7 +26,8 @@ const EMPTY_POLICY: Policy = { file: '', repositories: [], paths: [], units: [],
 export async function executeRun(ports: RunPorts, todo: RunToDo): Promise<void> {
   const trace = traceOf(await todo.folder.journal.all());
   if (trace.finished !== null) return;
-  if (!trace.started) await todo.folder.append(ports.clock.now(), { $case: 'runStarted', value: { bootId: ports.bootId } });
+  if (!trace.started)
+    await todo.folder.append(ports.clock.now(), { $case: 'runStarted', value: { bootId: ports.bootId } });
   const { policy, refusal } = await askPolicy(ports, todo.folder);
   const run: RunInHand = { ...todo, policy };
   const end = await workOff(ports, run, trace, refusal);
@@ -34,12 +35,18 @@ export async function executeRun(ports: RunPorts, todo: RunToDo): Promise<void> 
 }
 
 /** Null when this process stopped looking before the end. */
-async function workOff(ports: RunPorts, run: RunInHand, trace: RunTrace, refusal: Reason | null): Promise<StepEnd | null> {
+async function workOff(
+  ports: RunPorts,
+  run: RunInHand,
+  trace: RunTrace,
+  refusal: Reason | null,
+): Promise<StepEnd | null> {
   for (const step of run.folder.assignment.steps) {
     if (run.leave.aborted) return null;
     const before = trace.steps.get(step.name);
     if (before === undefined) {
-      if (run.cancelled.aborted) return { outcome: Outcome.CANCELLED, reason: run.cancelled.reason as Reason };
+      if (run.cancelled.aborted)
+        return { outcome: Outcome.CANCELLED, reason: run.cancelled.reason as Reason };
       if (refusal !== null) return { outcome: Outcome.FAILED, reason: refusal };
     }
     const end = endBefore(before) ?? (await endNow(ports, run, step, before));
@@ -56,11 +63,17 @@ function endBefore(before: StepTrace | undefined): StepEnd | null {
   return finished === null ? null : ({ outcome: finished.outcome, reason: finished.reason } as StepEnd);
 }
 
-async function endNow(ports: RunPorts, run: RunInHand, step: Step, before: StepTrace | undefined): Promise<StepEnd | null> {
-  const opening: Recovery = before === undefined ? { how: 'start', attempt: 1 } : await recoverStep(ports, run, step, before);
+async function endNow(
+  ports: RunPorts,
+  run: RunInHand,
+  step: Step,
+  before: StepTrace | undefined,
+): Promise<StepEnd | null> {
+  const opening: Recovery =
+    before === undefined ? { how: 'start', attempt: 1 } : await recoverStep(ports, run, step, before);
   if (opening.how !== 'end') return runAttempt(ports, run, step, opening);
-  const startedMs = before?.startedAt.getTime() ?? 0;
-  await journalEnd(ports, { run, step, attempt: opening.attempt }, opening.end, ports.clock.now().getTime() - startedMs);
+  const tookMs = ports.clock.now().getTime() - opening.startedAt.getTime();
+  await journalEnd(ports, { run, step, attempt: opening.attempt }, opening.end, tookMs);
   return opening.end;
 }
 
@@ -68,7 +81,10 @@ async function commandsOf(run: RunInHand, step: Step): ReturnType<RunFolder['com
   return (await run.folder.commands()).filter((one) => one.step === step.name);
 }
 
-async function askPolicy(ports: RunPorts, folder: RunFolder): Promise<{ policy: Policy; refusal: Reason | null }> {
+async function askPolicy(
+  ports: RunPorts,
+  folder: RunFolder,
+): Promise<{ policy: Policy; refusal: Reason | null }> {
   try {
     const policy = await ports.loadPolicy();
     return { policy, refusal: await ports.checkPolicy(folder.target, folder.assignment.steps, policy) };

@@ -92,7 +92,13 @@ export class Runs {
     run.folder.journal.resumeAfter(resume.seq);
     if (resume.abandoned) {
       run.abandonments += 1;
-      this.cancel(resume.runId, reason('cancelled', 'the controller has given this run up: the agent was away for too long, or the run is unknown there'));
+      this.cancel(
+        resume.runId,
+        reason(
+          'cancelled',
+          'the controller has given this run up: the agent was away for too long, or the run is unknown there',
+        ),
+      );
     }
     await this.acknowledge(resume.runId, resume.seq);
   }
@@ -171,8 +177,16 @@ export class Runs {
 }
 
 function refuseBadNames({ runId, steps, target }: Assignment): void {
-  const bad = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/.test(runId) ? steps.find(({ name }) => !/^[a-z0-9_]{1,64}$/.test(name))?.name : runId;
-  if (bad !== undefined) throw new FraisierError('protocol_violation', `${JSON.stringify(bad)} cannot be the name of a run or a step`);
-  if (target === undefined) throw new FraisierError('protocol_violation', `the assignment of run ${runId} names no target`);
-  if (new Set(steps.map(({ name }) => name)).size < steps.length) throw new FraisierError('protocol_violation', `two steps of run ${runId} have one name`);
+  const bad = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/.test(runId)
+    ? steps.find(({ name }) => !/^[a-z0-9_]{1,64}$/.test(name))?.name
+    : runId;
+  if (bad !== undefined)
+    throw new FraisierError(
+      'protocol_violation',
+      `${JSON.stringify(bad)} cannot be the name of a run or a step`,
+    );
+  if (target === undefined)
+    throw new FraisierError('protocol_violation', `the assignment of run ${runId} names no target`);
+  if (new Set(steps.map(({ name }) => name)).size < steps.length)
+    throw new FraisierError('protocol_violation', `two steps of run ${runId} have one name`);
 }

@@ -17,7 +17,9 @@ export function secureChannel(
 ): { readonly secure: ChannelCredentials; readonly options: Record<string, string | number> } {
   const { host } = parseAddress(address, 0);
   const pem = (text: string | undefined): Buffer | null => (text === undefined ? null : Buffer.from(text));
-  const verify = { checkServerIdentity: (_: string, peer: PeerCertificate) => checkServerIdentity(host, peer) };
+  const verify = {
+    checkServerIdentity: (_: string, peer: PeerCertificate) => checkServerIdentity(host, peer),
+  };
   return {
     secure: credentials.createSsl(pem(authorityPem), pem(keyPem), pem(certificatePem), verify),
     options: {

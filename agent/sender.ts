@@ -37,7 +37,11 @@ export class Sender {
   #log: OpenLog | null = null;
 
   /** `committed` is what the controller says it has: Welcome.resume of this run. */
-  constructor(ports: SenderPorts, folder: RunFolder, committed: { seq: number; logs: readonly LogPosition[] }) {
+  constructor(
+    ports: SenderPorts,
+    folder: RunFolder,
+    committed: { seq: number; logs: readonly LogPosition[] },
+  ) {
     this.#ports = ports;
     this.#folder = folder;
     this.#committedLogs = committed.logs;
@@ -95,7 +99,10 @@ export class Sender {
     const { step, attempt, sent: offset } = log;
     log.sent += data.length;
     const last = truncated && log.sent === end;
-    await this.#ports.send({ $case: 'log', value: { runId: this.#folder.runId, step, attempt, offset, data, truncated: last } });
+    await this.#ports.send({
+      $case: 'log',
+      value: { runId: this.#folder.runId, step, attempt, offset, data, truncated: last },
+    });
     return 'some';
   }
 
@@ -115,7 +122,8 @@ export class Sender {
   #passed({ event }: RunEvent): void {
     if (event?.$case === 'stepStarted') {
       const { step, attempt } = event.value;
-      const offset = this.#committedLogs.find((one) => one.step === step && one.attempt === attempt)?.offset ?? 0;
+      const offset =
+        this.#committedLogs.find((one) => one.step === step && one.attempt === attempt)?.offset ?? 0;
       this.#log = { step, attempt, sent: offset, acknowledged: offset };
     }
     if (event?.$case === 'stepFinished') this.#log = null;

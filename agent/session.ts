@@ -1,5 +1,13 @@
 import type { Logger } from 'pino';
-import type { Answer, Assignment, Hello, LiveFraise, Question, ToAgent, Welcome } from '../proto/gen/fraisier/v1/agent.js';
+import type {
+  Answer,
+  Assignment,
+  Hello,
+  LiveFraise,
+  Question,
+  ToAgent,
+  Welcome,
+} from '../proto/gen/fraisier/v1/agent.js';
 import type { Reason, Target } from '../proto/gen/fraisier/v1/plan.js';
 import { FraisierError, reason } from '../proto/error-codes.js';
 import { PROTOCOL_VERSION, protocolMismatch } from '../proto/protocol-version.js';
@@ -60,7 +68,10 @@ export async function converse(
       await session.take(message);
       if (session.ended) break;
     }
-    session.finish({ because: 'broken', reason: reason('controller_away', 'the controller closed the stream') });
+    session.finish({
+      because: 'broken',
+      reason: reason('controller_away', 'the controller closed the stream'),
+    });
   } catch (error) {
     session.finish({ because: 'broken', reason: reasonOf(error) });
   } finally {
@@ -119,7 +130,10 @@ class Session {
   async take({ message }: ToAgent): Promise<void> {
     if (message === undefined) return;
     if (this.#heartbeat === null && message.$case !== 'welcome' && message.$case !== 'goodbye') {
-      throw new FraisierError('protocol_violation', `the controller sent ${message.$case} before its welcome`);
+      throw new FraisierError(
+        'protocol_violation',
+        `the controller sent ${message.$case} before its welcome`,
+      );
     }
     switch (message.$case) {
       case 'welcome':
@@ -133,7 +147,10 @@ class Session {
       case 'logAck':
         return this.#senders.get(message.value.runId)?.logAcknowledged(message.value);
       case 'cancel':
-        return this.#ports.runs.cancel(message.value.runId, message.value.reason ?? reason('cancelled', 'cancelled'));
+        return this.#ports.runs.cancel(
+          message.value.runId,
+          message.value.reason ?? reason('cancelled', 'cancelled'),
+        );
       case 'question':
         return this.#inBackground(this.#answer(message.value));
       case 'renewed':
@@ -141,14 +158,20 @@ class Session {
       case 'drain':
         return this.#inBackground(this.#drain());
       case 'goodbye':
-        return this.finish({ because: 'goodbye', reason: message.value.reason ?? unexplained(), retry: message.value.retry });
+        return this.finish({
+          because: 'goodbye',
+          reason: message.value.reason ?? unexplained(),
+          retry: message.value.retry,
+        });
     }
   }
 
   async #welcomed(welcome: Welcome): Promise<void> {
     const mismatch = protocolMismatch(welcome.protocolVersion, 'agent', 'controller');
-    if (mismatch !== undefined) return this.finish({ because: 'goodbye', reason: reason('protocol_mismatch', mismatch), retry: false });
-    if (this.#heartbeat !== null) throw new FraisierError('protocol_violation', 'the controller sent a second welcome');
+    if (mismatch !== undefined)
+      return this.finish({ because: 'goodbye', reason: reason('protocol_mismatch', mismatch), retry: false });
+    if (this.#heartbeat !== null)
+      throw new FraisierError('protocol_violation', 'the controller sent a second welcome');
     const { runs, lease } = this.#ports;
     this.#heartbeat = new Heartbeat(this.#ports, welcome.leaseMs);
     // Before the lease: a run that was given up must not begin anything under it.
@@ -197,7 +220,8 @@ class Session {
 
   async #awaitWelcome(): Promise<void> {
     await this.#ports.clock.sleep(WELCOME_MS, this.#over.signal);
-    if (this.#heartbeat === null) throw new FraisierError('controller_away', `no welcome within ${WELCOME_MS / 1000} s`);
+    if (this.#heartbeat === null)
+      throw new FraisierError('controller_away', `no welcome within ${WELCOME_MS / 1000} s`);
   }
 
   /** What fails beside the conversation ends it, unless it has ended. */

@@ -13,7 +13,11 @@ export async function newKey(): Promise<string> {
 export async function signingRequest(keyPem: string): Promise<string> {
   const { Pkcs10CertificateRequestGenerator } = await x509();
   const keys = await keyPair(keyPem);
-  const request = await Pkcs10CertificateRequestGenerator.create({ name: 'CN=agent', keys, signingAlgorithm: ALGORITHM });
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    name: 'CN=agent',
+    keys,
+    signingAlgorithm: ALGORITHM,
+  });
   return request.toString('pem');
 }
 
@@ -23,12 +27,18 @@ async function keyPair(keyPem: string): Promise<webcrypto.CryptoKeyPair> {
   const { subtle } = webcrypto;
   const privateKey = await subtle.importKey('pkcs8', bytes as ArrayBuffer, ALGORITHM, true, ['sign']);
   const { kty, crv, x, y } = await subtle.exportKey('jwk', privateKey);
-  const publicKey = await subtle.importKey('jwk', { kty, crv, x, y } as webcrypto.JsonWebKey, ALGORITHM, true, ['verify']);
+  const publicKey = await subtle.importKey(
+    'jwk',
+    { kty, crv, x, y } as webcrypto.JsonWebKey,
+    ALGORITHM,
+    true,
+    ['verify'],
+  );
   return { privateKey, publicKey };
 }
 
 /** Loaded when needed: most starts of the agent make no key. The first import is a condition of the second. */
-async function x509(): Promise<typeof import('@peculiar/x509')> {
+async function x509() {
   await import('reflect-metadata');
   return import('@peculiar/x509');
 }

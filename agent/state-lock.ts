@@ -20,14 +20,16 @@ export async function lockState(stateFolder: string, command = 'flock'): Promise
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
   const path = join(stateFolder, 'lock');
   const file = await open(path, 'a+', 0o600);
-  const owner = (await file.readFile('utf8')).trim();
-  if (!(await takes(file, owner, command))) {
+  try {
+    const owner = (await file.readFile('utf8')).trim();
+    if (!(await takes(file, owner, command))) throw taken(stateFolder, owner);
+    await file.truncate(0);
+    await file.write(`${process.pid}\n`);
+    return { release: () => file.close() };
+  } catch (error) {
     await file.close();
-    throw taken(stateFolder, owner);
+    throw error;
   }
-  await file.truncate(0);
-  await file.write(`${process.pid}\n`);
-  return { release: () => file.close() };
 }
 
 /** `flock` locks the open file it inherits as descriptor 3, which is ours: the lock stays when it has gone. */
@@ -53,8 +55,12 @@ function isAlive(pid: number): boolean {
 }
 
 function taken(stateFolder: string, owner: string): FraisierError {
-  return new FraisierError('usage', `another agent${owner === '' ? '' : ` (process ${owner})`} uses the state folder ${stateFolder}`, {
-    hint: 'stop it, or give this one another folder with --state',
-    facts: { state: stateFolder, process: owner },
-  });
+  return new FraisierError(
+    'usage',
+    `another agent${owner === '' ? '' : ` (process ${owner})`} uses the state folder ${stateFolder}`,
+    {
+      hint: 'stop it, or give this one another folder with --state',
+      facts: { state: stateFolder, process: owner },
+    },
+  );
 }

@@ -29,7 +29,10 @@ export function isSingleCommand(step: Step): boolean {
 }
 
 /** What the step is given; `begun` tells whether a command was started by it. */
-export function stepContext(ports: RunPorts, attempt: AttemptInHand): { context: StepContext; begun: () => boolean } {
+export function stepContext(
+  ports: RunPorts,
+  attempt: AttemptInHand,
+): { context: StepContext; begun: () => boolean } {
   const { run, step } = attempt;
   const { assignment } = run.folder;
   const commands = new StepCommands(ports, attempt);
@@ -47,7 +50,10 @@ export function stepContext(ports: RunPorts, attempt: AttemptInHand): { context:
     log: async (line) => {
       attempt.over.throwIfAborted();
       if (commands.replaying) return;
-      await ports.disk.append(run.folder.logPath({ step: step.name, attempt: attempt.attempt }), Buffer.from(`${line}\n`));
+      await ports.disk.append(
+        run.folder.logPath({ step: step.name, attempt: attempt.attempt }),
+        Buffer.from(`${line}\n`),
+      );
     },
     now: () => ports.clock.now(),
     sleep: (ms, signal) => ports.clock.sleep(ms, signal),
@@ -125,7 +131,12 @@ class StepCommands {
   async #waitForLease(): Promise<void> {
     const { stop, over } = this.#attempt;
     if (this.#ports.lease.valid) return;
-    await note(this.#ports, this.#attempt, 'waiting', 'waiting for the controller before a step that must not be done twice');
+    await note(
+      this.#ports,
+      this.#attempt,
+      'waiting',
+      'waiting for the controller before a step that must not be done twice',
+    );
     await this.#ports.lease.untilValid(AbortSignal.any([stop, over])).catch((error: unknown) => {
       if (!stop.aborted) throw error;
     });
@@ -148,7 +159,13 @@ class StepCommands {
         return { ...end, output: (await this.#outputOf(spec)).toString() };
       }
       case 'absent':
-        return { ended: 'unknown', reason: reason('outcome_unknown', `what became of the command ${spec.id} is not known: it is gone without a result`) };
+        return {
+          ended: 'unknown',
+          reason: reason(
+            'outcome_unknown',
+            `what became of the command ${spec.id} is not known: it is gone without a result`,
+          ),
+        };
       case 'signalled':
       case 'not_found':
         return end;
@@ -172,7 +189,10 @@ class StepCommands {
       cwd: command.cwd ?? this.#ports.stateFolder,
       user: command.user === undefined || command.user === '' ? null : command.user,
       environment: command.environment ?? {},
-      environmentFile: command.environmentFile === undefined || command.environmentFile === '' ? null : command.environmentFile,
+      environmentFile:
+        command.environmentFile === undefined || command.environmentFile === ''
+          ? null
+          : command.environmentFile,
       outputFile: run.folder.logPath({ step: step.name, attempt }),
       captureFile: command.capture === true ? join(run.folder.path, `${id}.out`) : null,
       folder: run.folder.path,

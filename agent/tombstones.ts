@@ -10,12 +10,15 @@ const KEPT_MS = 7 * 24 * 3_600_000;
  */
 export async function pruneTombstones(disk: Disk, runsFolder: string, now: Date): Promise<readonly string[]> {
   const names = await disk.list(runsFolder);
-  const ends = await Promise.all(names.map(async (name) => ({ name, endedAt: await endOf(disk, join(runsFolder, name)) })));
+  const ends = await Promise.all(
+    names.map(async (name) => ({ name, endedAt: await endOf(disk, join(runsFolder, name)) })),
+  );
   const ended = ends
     .filter((one): one is { name: string; endedAt: number } => one.endedAt !== null)
     .sort((one, other) => other.endedAt - one.endedAt);
   const kept = ended.slice(0, KEPT).filter(({ endedAt }) => now.getTime() - endedAt <= KEPT_MS);
-  for (const { name } of ended.filter((one) => !kept.includes(one))) await disk.remove(join(runsFolder, name));
+  for (const { name } of ended.filter((one) => !kept.includes(one)))
+    await disk.remove(join(runsFolder, name));
   return kept.map(({ name }) => name);
 }
 

@@ -36,6 +36,10 @@ WantedBy=multi-user.target
 
 /** One word of a unit file, whatever is in it. */
 function quoted(word: string): string {
-  const escaped = word.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%').replaceAll('\n', '\\n');
+  const escaped = word
+    .replaceAll('\\', '\\\\')
+    .replaceAll('"', '\\"')
+    .replaceAll('%', '%%')
+    .replaceAll('\n', '\\n');
   return `"${escaped}"`;
 }

@@ -21,7 +21,11 @@ export class Wakeup {
   }
 
   /** Returns after a notify since `version`, or after `atMost` when given; rejects with the signal's reason. */
-  async wait(version: number, signal: AbortSignal, atMost?: { readonly clock: Clock; readonly ms: number }): Promise<void> {
+  async wait(
+    version: number,
+    signal: AbortSignal,
+    atMost?: { readonly clock: Clock; readonly ms: number },
+  ): Promise<void> {
     signal.throwIfAborted();
     if (version !== this.#version) return;
     const over = new AbortController();
@@ -33,7 +37,9 @@ export class Wakeup {
         whenAborted(over.signal, () => reject(over.signal.reason as Error));
       });
       this.#waiting.add(wake);
-      await (atMost === undefined ? changed : Promise.race([changed, atMost.clock.sleep(atMost.ms, over.signal)]));
+      await (atMost === undefined
+        ? changed
+        : Promise.race([changed, atMost.clock.sleep(atMost.ms, over.signal)]));
     } finally {
       stop();
       this.#waiting.delete(wake);

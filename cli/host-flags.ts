@@ -17,8 +17,9 @@ export const POLICY_FLAG = {
 /** What `agent` and `agent install` have in common. */
 export const AGENT_FLAGS = {
   controller: Flags.string({
-    description: 'HOST[:PORT] of a controller (port 9090); needed to join, several are tried in turn',
-    env: 'FRAISIER_CONTROLLER',
+    // Read from the environment by the agent itself: the parser would hand on one text where a list is wanted.
+    description:
+      'HOST[:PORT] of a controller (port 9090); needed to join, several are tried in turn [env: FRAISIER_CONTROLLER]',
     helpValue: 'ADDRESS',
     multiple: true,
     multipleNonGreedy: true,

@@ -109,7 +109,7 @@ export const IMPORT_TABLE: readonly ImportRow[] = [
   {
     code: 'agent/steps/',
     files: /^agent\/steps\//,
-    project: [/^agent\/steps\//, /^agent\/policy\.ts$/, PROTO],
+    project: [/^agent\/steps\//, /^agent\/policy\.ts$/, /^agent\/exec\/users\.ts$/, PROTO],
     types: [/^agent\/exec\//],
     packages: { not: [/^node:child_process$/, DATABASE, WEB, GRPC, /^pino$/] },
   },
@@ -122,9 +122,8 @@ export const IMPORT_TABLE: readonly ImportRow[] = [
   {
     code: 'cli/',
     files: /^cli\//,
-    project: [/^cli\//, PROTO],
-    types: [/^controller\/fraises\//],
-    lazily: [/^controller\/fraises\//, /^(controller|agent)\/main\.ts$/],
+    project: [/^cli\//, /^controller\/fraises\//, PROTO],
+    lazily: [/^(controller|agent)\/main\.ts$/],
     packages: { not: [DATABASE, WEB, /^pino$/] },
   },
   { code: 'knexfile.ts', files: /^knexfile\.ts$/, project: [/^controller\/db\//], packages: { not: [] } },

@@ -22,6 +22,7 @@ export interface Marks {
   readonly environment: string;
 }
 
+/** The paths of the files in the run's folder that say what became of a command. */
 export function marksOf(spec: ExecSpec): Marks {
   const base = join(spec.folder, spec.id);
   return {
@@ -36,6 +37,7 @@ export function marksOf(spec: ExecSpec): Marks {
   };
 }
 
+/** Removes every mark of a command; those that are not there are no error. */
 export async function removeMarks(spec: ExecSpec): Promise<void> {
   await Promise.all(Object.values(marksOf(spec)).map((file: string) => rm(file, { force: true })));
 }
@@ -55,6 +57,7 @@ export async function writeMark(file: string, content: string): Promise<void> {
   await rename(beside, file);
 }
 
+/** Whether it is an error of the system with this code, e.g. `ENOENT`. */
 export function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }
@@ -67,6 +70,7 @@ export async function recordedEnd(spec: ExecSpec): Promise<RecordedEnd | null> {
   return text === null ? null : parseEnd(text);
 }
 
+/** Writes the end of a command as its mark, whole or not at all. */
 export async function recordEnd(spec: ExecSpec, end: RecordedEnd): Promise<void> {
   await writeMark(marksOf(spec).end, formatEnd(end));
 }
@@ -98,6 +102,7 @@ function endOfShell(status: number): RecordedEnd {
   return signal === null ? { ended: 'exited', exitCode: status } : { ended: 'signalled', signal };
 }
 
+/** `SIGKILL` for 9; null for a number that is no signal here. */
 export function signalName(number: number): string | null {
   return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? null;
 }

@@ -15,6 +15,7 @@ export interface ProcessLine {
 /** Where the table of processes is read: /proc, or `ps` where there is none. */
 export type ProcessSource = 'proc' | 'ps';
 
+/** Where processes are looked up here: `/proc`, or the command `ps` where there is none. */
 export function processSource(): ProcessSource {
   return existsSync('/proc/self/stat') ? 'proc' : 'ps';
 }

@@ -42,6 +42,7 @@ export async function mustBring(git: RunGit, wanted: Wanted): Promise<void> {
   if (brought.is === 'refused') throw errorOf(brought.reason);
 }
 
+/** A reason as the error that carries it. */
 export function errorOf(why: Reason): FraisierError {
   const { code, message, hint, facts } = why;
   return new FraisierError(code as FraisierErrorCode, message, { hint, facts });

@@ -4,12 +4,14 @@ import { Outcome } from '../../proto/gen/fraisier/v1/agent.js';
 import type { StepResult } from '../../proto/gen/fraisier/v1/plan.js';
 import type { CommandEnd, StepEnd } from './step.js';
 
+/** The end of a step that did what it should, with what it found out. */
 export function succeeded(result: Partial<StepResult> = {}): StepEnd {
   return { outcome: Outcome.SUCCEEDED, result };
 }
 
 export type FailedEnd = Extract<StepEnd, { outcome: typeof Outcome.FAILED }>;
 
+/** The end of a step that failed, with its reason. */
 export function failed(
   code: ErrorCode,
   message: string,
@@ -68,10 +70,12 @@ export function lastLine(output: string): string {
   return (lines.at(-1) ?? '').trim().slice(0, 500);
 }
 
+/** Whether a program's output says that the disk or the quota is full. */
 export function saysDiskFull(output: string): boolean {
   return /No space left on device|ENOSPC|Disk quota exceeded|EDQUOT/i.test(output);
 }
 
+/** Whether it is an error of the system with one of these codes. */
 export function isCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.some((code) => error.code === code);
 }

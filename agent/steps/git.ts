@@ -49,6 +49,7 @@ export function mirrorFolder(stateFolder: string, repository: string): string {
   return join(mirrorsFolder(stateFolder), createHash('sha256').update(repository).digest('hex').slice(0, 32));
 }
 
+/** Where the bare mirrors of all repositories lie. */
 export function mirrorsFolder(stateFolder: string): string {
   return join(stateFolder, 'mirrors');
 }
@@ -90,10 +91,12 @@ export function gitOf(context: StepContext): RunGit {
   };
 }
 
+/** Whether the command exited with 0. */
 export function isOk(end: CommandEnd): boolean {
   return end.ended === 'exited' && end.exitCode === 0;
 }
 
+/** What was captured of standard output; empty when it did not exit by itself. */
 export function outputOf(end: CommandEnd): string {
   return end.ended === 'exited' ? end.output : '';
 }

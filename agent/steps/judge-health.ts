@@ -45,6 +45,7 @@ function healthy(answer: string, servedVersion: string): Verdict {
   return { healthy: true, answer, code: 'health_check_failed', servedVersion };
 }
 
+/** The verdict on an answer that was not the wanted one. */
 export function unhealthy(answer: string): Verdict {
   return { healthy: false, answer, code: 'health_check_failed', servedVersion: '' };
 }

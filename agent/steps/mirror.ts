@@ -65,6 +65,7 @@ function notMade(end: CommandEnd): Brought {
     : { is: 'broken_off', end };
 }
 
+/** Whether the mirror holds the whole commit; asks no network. */
 export async function hasCommit(git: RunGit, mirror: string, commit: string): Promise<boolean> {
   return isOk(await git(gitRead(mirror, ['rev-parse', '--quiet', '--verify', `${commit}^{commit}`])));
 }

@@ -44,6 +44,7 @@ export function mayUseUnit(policy: Policy, unit: string): Refusal | null {
   return allowed ? null : { key: 'units', what: 'the unit', value: fullUnitName(unit) };
 }
 
+/** `hello` as `hello.service`; a name with a suffix as it is. */
 export function fullUnitName(unit: string): string {
   return /\.[a-z]+$/.test(unit) ? unit : `${unit}.service`;
 }

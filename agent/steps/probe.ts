@@ -89,6 +89,7 @@ linkLocal.addSubnet('169.254.0.0', 16, 'ipv4');
 linkLocal.addSubnet('fe80::', 10, 'ipv6');
 linkLocal.addAddress('fd00:ec2::254', 'ipv6');
 
+/** Whether an address is of the link alone (169.254/16, fe80::/10), where clouds keep their metadata. */
 export function isLinkLocal(address: string): boolean {
   const family = isIP(address);
   return family !== 0 && linkLocal.check(address, family === 4 ? 'ipv4' : 'ipv6');

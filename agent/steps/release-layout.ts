@@ -13,6 +13,7 @@ export interface ReleaseLayout {
   readonly current: string;
 }
 
+/** The paths below an `app_path`. */
 export function layoutOf(target: Pick<Target, 'appPath'>): ReleaseLayout {
   const app = target.appPath.replace(/\/+$/, '');
   return { app, releases: join(app, 'releases'), shared: join(app, 'shared'), current: join(app, 'current') };
@@ -20,6 +21,7 @@ export function layoutOf(target: Pick<Target, 'appPath'>): ReleaseLayout {
 
 const FULL_COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
+/** Whether it is a full SHA-1 or SHA-256 in lower-case hex. */
 export function isCommit(text: string): boolean {
   return FULL_COMMIT.test(text);
 }
@@ -70,6 +72,7 @@ export async function writeReleaseMark(target: Pick<Target, 'appPath'>, mark: Re
   await syncFolder(layoutOf(target).releases);
 }
 
+/** Where what is known of a release is kept: beside its folder, `<commit>.json`. */
 export function markFile(target: Pick<Target, 'appPath'>, commit: string): string {
   return `${releaseFolder(target, commit)}.json`;
 }

@@ -39,6 +39,7 @@ function isDone(end: CommandEnd): boolean {
   return end.ended === 'exited' && end.exitCode === 0;
 }
 
+/** The end of a step that needs systemd on a host that has none. */
 export function noSystemd(unit: string): StepEnd {
   return failed('restart_failed', `${unit} cannot be controlled: there is no systemd on this host`, {
     hint: 'use `restart: {command: […]}` in the configuration',

@@ -30,8 +30,9 @@ export class Controller extends FraisierCommand {
       helpValue: 'ADDRESS',
     }),
     advertise: Flags.string({
-      description: 'the names and addresses in its certificate; default: those of this machine',
-      env: 'FRAISIER_ADVERTISE',
+      // Read from the environment by the controller itself: the parser would hand on one text where a list is wanted.
+      description:
+        'the names and addresses in its certificate; default: those of this machine [env: FRAISIER_ADVERTISE]',
       helpValue: 'HOST',
       multiple: true,
       multipleNonGreedy: true,

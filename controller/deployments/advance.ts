@@ -77,7 +77,12 @@ async function situationOf(tx: Ledger, deployment: DeploymentRow): Promise<Situa
   return { deployment, runs: await tx.runsOf(deployment.id), hosts, now: await tx.now() };
 }
 
-async function carryOut(edges: Edges, tx: Ledger, situation: Situation, decision: Decision): Promise<boolean> {
+async function carryOut(
+  edges: Edges,
+  tx: Ledger,
+  situation: Situation,
+  decision: Decision,
+): Promise<boolean> {
   const { deployment, runs } = situation;
   const moved = await moveRuns(tx, decision);
   const started = await startRuns(edges, tx, situation, decision.start ?? []);
@@ -87,14 +92,18 @@ async function carryOut(edges: Edges, tx: Ledger, situation: Situation, decision
     await end(tx, deployment, move.to, move.reason, oldVersionOf(runs));
     return true;
   }
-  await tx.moveDeployment(deployment.id, deployment.status, move.to, { reason: move.reason, continueRequestedBy: null });
+  await tx.moveDeployment(deployment.id, deployment.status, move.to, {
+    reason: move.reason,
+    continueRequestedBy: null,
+  });
   await tx.wake({ about: 'deployment', id: deployment.id });
   return true;
 }
 
 async function moveRuns(tx: Ledger, { drop = [], lose = [], cancel = [] }: Decision): Promise<boolean> {
   const ends = [...drop, ...lose.map((one) => ({ ...one, to: 'lost' as const }))];
-  for (const { run, to, reason } of ends) await tx.moveRun(run.id, run.status, to, { reason, finished: true });
+  for (const { run, to, reason } of ends)
+    await tx.moveRun(run.id, run.status, to, { reason, finished: true });
   for (const { run, reason } of cancel) {
     await tx.moveRun(run.id, run.status, run.status, { cancelReason: reason });
     await tx.wake({ about: 'host', name: run.host });
@@ -102,12 +111,24 @@ async function moveRuns(tx: Ledger, { drop = [], lose = [], cancel = [] }: Decis
   return ends.length + cancel.length > 0;
 }
 
-async function startRuns(edges: Edges, tx: Ledger, situation: Situation, starts: readonly RunStart[]): Promise<boolean> {
+async function startRuns(
+  edges: Edges,
+  tx: Ledger,
+  situation: Situation,
+  starts: readonly RunStart[],
+): Promise<boolean> {
   const plan = planOf(situation.deployment);
   const latest = latestRuns(situation.runs);
   for (const { host, phase, attempt } of starts) {
     const work = stepsOfRun(plan, host, phase, latest);
-    await tx.insertRun({ id: edges.newId('r'), deploymentId: situation.deployment.id, host, phase, attempt, ...work });
+    await tx.insertRun({
+      id: edges.newId('r'),
+      deploymentId: situation.deployment.id,
+      host,
+      phase,
+      attempt,
+      ...work,
+    });
     await tx.wake({ about: 'host', name: host });
   }
   return starts.length > 0;
@@ -123,10 +144,16 @@ async function end(
 ): Promise<void> {
   await tx.moveDeployment(deployment.id, deployment.status, to, { reason, oldVersion, finished: true });
   await tx.outbox({ topic: 'deployment_ended', payload: { deployment: deployment.id, status: to } });
-  await tx.audit({ actor: 'controller', action: 'deployment_ended', subject: deployment.id, facts: { status: to } });
+  await tx.audit({
+    actor: 'controller',
+    action: 'deployment_ended',
+    subject: deployment.id,
+    facts: { status: to },
+  });
   await tx.wake({ about: 'deployment', id: deployment.id });
   const waiting = await tx.unfinishedDeployments(pairOf(deployment));
-  for (const next of waiting) if (next.id !== deployment.id) await tx.wake({ about: 'deployment', id: next.id });
+  for (const next of waiting)
+    if (next.id !== deployment.id) await tx.wake({ about: 'deployment', id: next.id });
 }
 
 function oldVersionOf(runs: readonly RunRow[]): string | null {

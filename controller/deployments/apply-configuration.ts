@@ -30,7 +30,12 @@ export async function applyConfiguration(
     if (dryRun) return { revision: 0, changed: true, differences: changes, warnings };
     const { revision } = await tx.insertConfiguration({ text, fileName, appliedBy: actor.name });
     const facts = { revision: String(revision), file: fileName };
-    await tx.audit({ actor: actor.name, action: 'configuration_applied', subject: `configuration ${revision}`, facts });
+    await tx.audit({
+      actor: actor.name,
+      action: 'configuration_applied',
+      subject: `configuration ${revision}`,
+      facts,
+    });
     return { revision, changed: true, differences: changes, warnings };
   });
 }

@@ -14,7 +14,12 @@ const POLL_MS = 500;
  * Asks a host's agent something read-only, over whichever controller holds its stream. Throws `agent_away` at once when it is
  * not connected, `no_answer` after `deadlineMs`, and the agent's own reason when it refuses.
  */
-export async function askAgent(edges: Edges, host: string, question: Asked, deadlineMs: number): Promise<Answered> {
+export async function askAgent(
+  edges: Edges,
+  host: string,
+  question: Asked,
+  deadlineMs: number,
+): Promise<Answered> {
   const { ledger } = edges;
   const away = awayHosts([host], await ledger.agents(), await ledger.now());
   if (away !== null) throw new FraisierError('agent_away', away.message, away);
@@ -32,7 +37,12 @@ export async function askAgent(edges: Edges, host: string, question: Asked, dead
   }
 }
 
-async function answered({ ledger }: Edges, host: string, id: string, wait: () => Promise<void>): Promise<Answered> {
+async function answered(
+  { ledger }: Edges,
+  host: string,
+  id: string,
+  wait: () => Promise<void>,
+): Promise<Answered> {
   for (;;) {
     const row = await ledger.question(id);
     if (row?.answer) return understood(host, Answer.decode(row.answer));
@@ -47,7 +57,8 @@ async function answered({ ledger }: Edges, host: string, id: string, wait: () =>
 }
 
 function understood(host: string, { answer }: Answer): Answered {
-  if (answer === undefined) throw new FraisierError('no_answer', `the agent on ${host} gave an answer of an unknown kind`);
+  if (answer === undefined)
+    throw new FraisierError('no_answer', `the agent on ${host} gave an answer of an unknown kind`);
   if (answer.$case !== 'refused') return answer;
   const { code, message, hint, facts } = answer.value;
   throw new FraisierError(code as 'policy_refused', message, { hint, facts: { ...facts, host } });

@@ -20,7 +20,8 @@ export interface Queue {
 
 /** Whether a queued deployment starts now, with the plan it is then frozen to, or why it waits. Pure. */
 export function considerStart(deployment: DeploymentRow, queue: Queue): StartDecision {
-  if (deployment.cancelRequestedBy !== null) return { end: 'cancelled', reason: cancelledBy(deployment.cancelRequestedBy) };
+  if (deployment.cancelRequestedBy !== null)
+    return { end: 'cancelled', reason: cancelledBy(deployment.cancelRequestedBy) };
   const before = ahead(deployment, queue.unfinished);
   if (before !== null) return { wait: waitingFor(before) };
   const hosts = selectHosts(queue, deployment.onlyHosts);
@@ -28,7 +29,9 @@ export function considerStart(deployment: DeploymentRow, queue: Queue): StartDec
   const away = awayHosts(hosts, queue.agents, queue.now);
   if (away !== null) return { wait: away };
   const { environment, now } = queue;
-  return { start: makePlan({ environment, commit: deployment.commit, ref: deployment.ref, hosts, madeAt: now }) };
+  return {
+    start: makePlan({ environment, commit: deployment.commit, ref: deployment.ref, hosts, madeAt: now }),
+  };
 }
 
 function ahead(deployment: DeploymentRow, unfinished: readonly DeploymentRow[]): DeploymentRow | null {
@@ -56,21 +59,33 @@ export function selectHosts(
   if (!isNames(names)) return names;
   const unknown = names.find((name) => !usable.some((agent) => agent.name === name));
   if (unknown !== undefined) {
-    return reason('unknown_host', `${unknown} is named in ${environment.fraise} ${environment.name} but has never enrolled`, {
-      hint: `fraisier agents token --name ${unknown}`,
-      facts: { host: unknown },
-    });
+    return reason(
+      'unknown_host',
+      `${unknown} is named in ${environment.fraise} ${environment.name} but has never enrolled`,
+      {
+        hint: `fraisier agents token --name ${unknown}`,
+        facts: { host: unknown },
+      },
+    );
   }
   const foreign = only.find((name) => !names.includes(name));
   if (foreign !== undefined) {
-    return reason('unknown_host', `${foreign} is not a host of ${environment.fraise} ${environment.name}: ${names.join(', ')}`, {
-      facts: { host: foreign },
-    });
+    return reason(
+      'unknown_host',
+      `${foreign} is not a host of ${environment.fraise} ${environment.name}: ${names.join(', ')}`,
+      {
+        facts: { host: foreign },
+      },
+    );
   }
   return only.length === 0 ? names : names.filter((name) => only.includes(name));
 }
 
-function namesOf(environment: Environment, configuration: Configuration, agents: readonly AgentRow[]): readonly string[] | Reason {
+function namesOf(
+  environment: Environment,
+  configuration: Configuration,
+  agents: readonly AgentRow[],
+): readonly string[] | Reason {
   const { hosts } = environment;
   switch (hosts.by) {
     case 'name':
@@ -81,7 +96,9 @@ function namesOf(environment: Environment, configuration: Configuration, agents:
         const labels = { ...configuration.hosts[agent.name]?.labels, ...agent.labels };
         return wanted.every(([key, value]) => labels[key] === value);
       });
-      return found.length > 0 ? found.map((agent) => agent.name).sort() : noHosts(environment, wanted.map((pair) => pair.join('=')).join(', '));
+      return found.length > 0
+        ? found.map((agent) => agent.name).sort()
+        : noHosts(environment, wanted.map((pair) => pair.join('=')).join(', '));
     }
     case 'any':
       if (agents.length === 1) return agents.map((agent) => agent.name);
@@ -91,14 +108,20 @@ function namesOf(environment: Environment, configuration: Configuration, agents:
 
 function noHosts({ fraise, name }: Environment, labels: string): Reason {
   const message = labels === '' ? 'no agent has enrolled' : `no enrolled agent has the labels ${labels}`;
-  return reason('no_hosts', `${fraise} ${name} has no host: ${message}`, { hint: 'fraisier agents token --name HOST' });
+  return reason('no_hosts', `${fraise} ${name} has no host: ${message}`, {
+    hint: 'fraisier agents token --name HOST',
+  });
 }
 
 function tooManyHosts({ fraise, name }: Environment, agents: readonly AgentRow[]): Reason {
   const names = agents.map((agent) => agent.name).join(', ');
-  return reason('no_hosts', `${fraise} ${name} names no hosts and there are several agents (${names}): say which in fraises.yaml`, {
-    hint: 'fraisier apply',
-  });
+  return reason(
+    'no_hosts',
+    `${fraise} ${name} names no hosts and there are several agents (${names}): say which in fraises.yaml`,
+    {
+      hint: 'fraisier apply',
+    },
+  );
 }
 
 /** Why these hosts cannot be deployed to now, when one of them is away; null when all are here. */

@@ -22,25 +22,41 @@ function undoHosts(situation: Situation, touched: readonly RunRow[], latest: Lat
   for (const number of newestFirst) {
     const hosts = touched.filter((run) => batch(run.host) === number).map((run) => run.host);
     const missing = hosts.filter((host) => latest.of(host, 'undo') === undefined);
-    if (missing.length > 0) return { start: missing.map((host) => ({ host, phase: 'undo' as const, attempt: 1 })) };
+    if (missing.length > 0)
+      return { start: missing.map((host) => ({ host, phase: 'undo' as const, attempt: 1 })) };
     const open = latest.inPhase('undo').filter((run) => hosts.includes(run.host) && isOpen(run));
     if (open.length > 0) return waitOrDrop(situation, open);
   }
   return 'done';
 }
 
-function undoDatabase(situation: Situation, touched: readonly RunRow[], latest: LatestRuns, cause: Reason): Decision {
+function undoDatabase(
+  situation: Situation,
+  touched: readonly RunRow[],
+  latest: LatestRuns,
+  cause: Reason,
+): Decision {
   const plan = planOf(situation.deployment);
   const migrated = latest.inPhase('migrate').find(wasDispatched);
   if (migrated === undefined) return endUndone(touched, latest, cause);
   if (!canLookAtDatabase(plan.measure.length, plan.migrateDownTemplate.length, migrated)) {
-    return endMigrationKept(touched, latest, migrated, withFacts(cause, { migration: migrated.status === 'succeeded' ? 'kept' : 'unknown' }));
+    return endMigrationKept(
+      touched,
+      latest,
+      migrated,
+      withFacts(cause, { migration: migrated.status === 'succeeded' ? 'kept' : 'unknown' }),
+    );
   }
   const down = latest.of(plan.migratingHost, 'migrate_down');
   if (down === undefined) return { start: [{ host: plan.migratingHost, phase: 'migrate_down', attempt: 1 }] };
   if (isOpen(down)) return waitOrDrop(situation, [down]);
   if (down.status === 'interrupted' || down.status === 'lost') {
-    return { move: { to: 'paused', reason: { ...failureOf(down), hint: `fraisier continue ${situation.deployment.id}` } } };
+    return {
+      move: {
+        to: 'paused',
+        reason: { ...failureOf(down), hint: `fraisier continue ${situation.deployment.id}` },
+      },
+    };
   }
   if (endedBadly(down) || down.status === 'skipped') return end('rollback_failed', notUndone(down, cause));
   return endUndone(touched, latest, withFacts(cause, { migration: 'undone' }));
@@ -51,7 +67,12 @@ function canLookAtDatabase(measures: number, downs: number, migrated: RunRow): b
   return measures > 0 && (downs > 0 || migrated.status !== 'succeeded');
 }
 
-function endMigrationKept(touched: readonly RunRow[], latest: LatestRuns, migrated: RunRow, cause: Reason): Decision {
+function endMigrationKept(
+  touched: readonly RunRow[],
+  latest: LatestRuns,
+  migrated: RunRow,
+  cause: Reason,
+): Decision {
   if (migrated.status !== 'succeeded' || touched.length === 0) return end('failed', cause);
   return endUndone(touched, latest, cause);
 }
@@ -72,12 +93,18 @@ function endUndone(touched: readonly RunRow[], latest: LatestRuns, cause: Reason
 /** An undo for a host that stays away is given up after the deployment's own limit. */
 function waitOrDrop({ deployment, now }: Situation, open: readonly RunRow[]): Decision {
   const limitMs = planOf(deployment).timeoutMs;
-  const tooOld = open.filter((run) => run.status === 'pending' && now.getTime() >= run.createdAt.getTime() + limitMs);
+  const tooOld = open.filter(
+    (run) => run.status === 'pending' && now.getTime() >= run.createdAt.getTime() + limitMs,
+  );
   if (tooOld.length > 0) {
     return {
       drop: tooOld.map((run) => {
         const message = `${run.host} did not come back within ${limitMs / 1000} s to be undone`;
-        return { run, to: 'skipped' as const, reason: reason('host_lost', message, { facts: { host: run.host } }) };
+        return {
+          run,
+          to: 'skipped' as const,
+          reason: reason('host_lost', message, { facts: { host: run.host } }),
+        };
       }),
     };
   }

@@ -26,7 +26,9 @@ export function pausedUntilContinued(situation: Situation, latest: LatestRuns): 
   }
   if (deployment.cancelRequestedBy !== null) {
     const touched = somethingTouched(latest);
-    return { move: { to: touched ? 'rolling_back' : 'cancelled', reason: cancelledBy(deployment.cancelRequestedBy) } };
+    return {
+      move: { to: touched ? 'rolling_back' : 'cancelled', reason: cancelledBy(deployment.cancelRequestedBy) },
+    };
   }
   return { wait: { reason: deployment.reason, until: null } };
 }
@@ -117,7 +119,11 @@ function prune({ now }: Situation, hosts: readonly string[], latest: LatestRuns,
   const warning =
     failed === undefined
       ? null
-      : { ...failureOf(failed), code: 'prune_failed', message: `live, but old releases were not removed: ${failureOf(failed).message}` };
+      : {
+          ...failureOf(failed),
+          code: 'prune_failed',
+          message: `live, but old releases were not removed: ${failureOf(failed).message}`,
+        };
   return { move: { to: 'succeeded', reason: warning } };
 }
 
@@ -151,8 +157,11 @@ function stopOpen(open: readonly RunRow[], why: Reason): Decision {
 /** Nothing is open any more: where to from here? */
 function turnRound({ deployment }: Situation, latest: LatestRuns, cause: Reason): Decision {
   const cancelled = cause.code === 'cancelled';
-  const unknown = latest.inPhase('migrate').find((run) => run.status === 'interrupted' || run.status === 'lost');
-  if (unknown !== undefined) return { move: { to: 'paused', reason: pausedByUnknown(deployment.id, unknown) } };
+  const unknown = latest
+    .inPhase('migrate')
+    .find((run) => run.status === 'interrupted' || run.status === 'lost');
+  if (unknown !== undefined)
+    return { move: { to: 'paused', reason: pausedByUnknown(deployment.id, unknown) } };
   if (!somethingTouched(latest)) return { move: { to: cancelled ? 'cancelled' : 'failed', reason: cause } };
   if (cancelled) return { move: { to: 'rolling_back', reason: cause } };
   switch (planOf(deployment).onFailure) {

@@ -30,8 +30,18 @@ export function lostAt(run: RunRow, awaySince: Date): Date {
 }
 
 function lost(run: RunRow, since: Date): Reason {
-  const doing = run.currentStep === null ? `in ${run.phase}` : `in the step ${run.currentStep.name} of ${run.phase}`;
-  return reason('host_lost', `${run.host} has been away since ${since.toISOString()}, ${doing}: what became of it is not known`, {
-    facts: { host: run.host, phase: run.phase, step: run.currentStep?.name ?? '', since: since.toISOString() },
-  });
+  const doing =
+    run.currentStep === null ? `in ${run.phase}` : `in the step ${run.currentStep.name} of ${run.phase}`;
+  return reason(
+    'host_lost',
+    `${run.host} has been away since ${since.toISOString()}, ${doing}: what became of it is not known`,
+    {
+      facts: {
+        host: run.host,
+        phase: run.phase,
+        step: run.currentStep?.name ?? '',
+        since: since.toISOString(),
+      },
+    },
+  );
 }

@@ -32,7 +32,11 @@ export interface Decision {
   /** Dispatched or running: the agent is told to stop them. */
   readonly cancel?: readonly { readonly run: RunRow; readonly reason: Reason }[];
   /** Still pending: they will never be dispatched. */
-  readonly drop?: readonly { readonly run: RunRow; readonly to: 'cancelled' | 'skipped'; readonly reason: Reason }[];
+  readonly drop?: readonly {
+    readonly run: RunRow;
+    readonly to: 'cancelled' | 'skipped';
+    readonly reason: Reason;
+  }[];
   readonly lose?: readonly { readonly run: RunRow; readonly reason: Reason }[];
   readonly wait?: { readonly reason: Reason | null; readonly until: Date | null };
 }

@@ -24,11 +24,16 @@ export async function dispatchRuns(edges: Edges, agent: string, epoch: number): 
     const assignments: Assignment[] = [];
     for (const run of open) {
       if (run.status === 'running' || run.cancelReason !== null) continue;
-      if (run.status === 'dispatched' || (await tx.moveRun(run.id, 'pending', 'dispatched', { dispatched: true }))) {
+      if (
+        run.status === 'dispatched' ||
+        (await tx.moveRun(run.id, 'pending', 'dispatched', { dispatched: true }))
+      ) {
         assignments.push(await assignment(tx, run, epoch, edges.leaseMs));
       }
     }
-    const cancels = open.flatMap((run) => (run.cancelReason === null ? [] : [{ runId: run.id, reason: run.cancelReason }]));
+    const cancels = open.flatMap((run) =>
+      run.cancelReason === null ? [] : [{ runId: run.id, reason: run.cancelReason }],
+    );
     return { assignments, cancels };
   });
 }

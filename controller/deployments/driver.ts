@@ -46,7 +46,10 @@ export function startDriver(edges: Edges, { onError, pollMs = POLL_MS }: DriverO
     timers.delete(id);
     if (until === null || stopped) return;
     const now = await edges.ledger.now();
-    timers.set(id, edges.after(Math.max(0, until.getTime() - now.getTime()), () => drive(id)));
+    timers.set(
+      id,
+      edges.after(Math.max(0, until.getTime() - now.getTime()), () => drive(id)),
+    );
   };
   const poll = async (): Promise<void> => {
     try {

@@ -30,7 +30,10 @@ export async function environmentStatus(
   return Promise.all(wanted.map((environment) => look(edges, configuration, environment)));
 }
 
-function selected(configuration: Configuration, where: { fraise: string; environment: string }): readonly Environment[] {
+function selected(
+  configuration: Configuration,
+  where: { fraise: string; environment: string },
+): readonly Environment[] {
   if (where.environment !== '') return [findEnvironment(configuration, where.fraise, where.environment)];
   const all = allEnvironments(configuration);
   if (where.fraise === '') return all;
@@ -38,7 +41,11 @@ function selected(configuration: Configuration, where: { fraise: string; environ
   return found.length > 0 ? found : [findEnvironment(configuration, where.fraise, '')];
 }
 
-async function look(edges: Edges, configuration: Configuration, environment: Environment): Promise<EnvironmentLook> {
+async function look(
+  edges: Edges,
+  configuration: Configuration,
+  environment: Environment,
+): Promise<EnvironmentLook> {
   const { ledger } = edges;
   const pair = { fraise: environment.fraise, environment: environment.name };
   const [agents, live, unfinished] = await Promise.all([
@@ -50,7 +57,9 @@ async function look(edges: Edges, configuration: Configuration, environment: Env
   const wantedVersion = live?.commit ?? '';
   const now = await ledger.now();
   const statuses = isNames(hosts)
-    ? await Promise.all(named(agents, hosts).map((agent) => lookAtHost(edges, environment, wantedVersion, agent, now)))
+    ? await Promise.all(
+        named(agents, hosts).map((agent) => lookAtHost(edges, environment, wantedVersion, agent, now)),
+      )
     : [];
   return { ...pair, wantedVersion, hosts: statuses, unfinished, last: live };
 }
@@ -90,7 +99,11 @@ async function lookAtHost(
 function seen(base: HostStatus, inspection: Inspection, wantedVersion: string): HostStatus {
   const { release, health, healthAnswer, unitState, drift } = inspection;
   const facts = { ...base, liveVersion: release, health, unitState, drift };
-  return { ...facts, status: judge(inspection, wantedVersion), reason: unhealthyReason(health, healthAnswer) };
+  return {
+    ...facts,
+    status: judge(inspection, wantedVersion),
+    reason: unhealthyReason(health, healthAnswer),
+  };
 }
 
 /** One word for a host; the worst thing seen wins. */
@@ -103,13 +116,23 @@ function judge({ release, health, unitState, drift }: Inspection, wantedVersion:
 
 function unhealthyReason(health: string, answer: string): Reason | undefined {
   if (health !== 'unhealthy') return undefined;
-  return { code: 'health_check_failed', message: `the health check answers ${answer}`, hint: '', facts: { answer } };
+  return {
+    code: 'health_check_failed',
+    message: `the health check answers ${answer}`,
+    hint: '',
+    facts: { answer },
+  };
 }
 
 function awayReason(agent: AgentRow): Reason {
   const since = agent.leaseExpiresAt?.toISOString() ?? '';
   const message = since === '' ? 'the agent has never connected' : `the agent has been away since ${since}`;
-  return { code: 'agent_away', message, hint: `systemctl status fraisier-agent (on ${agent.name})`, facts: { since } };
+  return {
+    code: 'agent_away',
+    message,
+    hint: `systemctl status fraisier-agent (on ${agent.name})`,
+    facts: { since },
+  };
 }
 
 function recordedLive(agent: AgentRow, { fraise, name }: Environment): string {
@@ -117,6 +140,12 @@ function recordedLive(agent: AgentRow, { fraise, name }: Environment): string {
 }
 
 function healthOf(environment: Environment, commit: string): Health | undefined {
-  const { undoTemplate: release } = makePlan({ environment, commit, ref: '', hosts: [], madeAt: new Date(0) });
+  const { undoTemplate: release } = makePlan({
+    environment,
+    commit,
+    ref: '',
+    hosts: [],
+    madeAt: new Date(0),
+  });
   return release.flatMap((step) => (step.action?.$case === 'health' ? [step.action.value] : []))[0];
 }

@@ -1,4 +1,9 @@
-import { Outcome, type RunEvent, type StepFinished, type StepStarted } from '../../proto/gen/fraisier/v1/agent.js';
+import {
+  Outcome,
+  type RunEvent,
+  type StepFinished,
+  type StepStarted,
+} from '../../proto/gen/fraisier/v1/agent.js';
 import type { RunChange, RunRow } from './ledger.js';
 import { mayMoveRun, type RunStatus } from './lifecycle.js';
 
@@ -17,21 +22,37 @@ export type Folded =
 /** Folds one event into its run. Pure; `now` is the ledger's. */
 export function foldEvent(run: RunRow, event: RunEvent, now: Date): Folded {
   const body = event.event;
-  if (body === undefined) return { illegal: `sends an event of a kind this controller does not know (${run.id})` };
+  if (body === undefined)
+    return { illegal: `sends an event of a kind this controller does not know (${run.id})` };
   if (body.$case === 'runStarted') return started(run, event.seq);
-  if (run.status !== 'running') return { illegal: `reports ${body.$case} of ${run.id}, which is ${run.status}` };
+  if (run.status !== 'running')
+    return { illegal: `reports ${body.$case} of ${run.id}, which is ${run.status}` };
   switch (body.$case) {
     case 'stepStarted':
       return stepStarted(run, event.seq, body.value, now);
     case 'stepNote':
       return knowsStep(run, body.value.step) ?? changed(run, { lastSeq: event.seq });
     case 'stepFinished':
-      return knowsStep(run, body.value.step) ?? changed(run, { ...measured(body.value), lastSeq: event.seq, currentStep: null });
+      return (
+        knowsStep(run, body.value.step) ??
+        changed(run, { ...measured(body.value), lastSeq: event.seq, currentStep: null })
+      );
     case 'runFinished': {
       const to = STATUS_OF[body.value.outcome];
-      if (to === undefined || !mayMoveRun(run.status, to)) return { illegal: `ends ${run.id} as ${body.value.outcome}` };
-      const change = { reason: body.value.reason ?? null, liveRelease: body.value.liveRelease, lastSeq: event.seq, currentStep: null };
-      return { to, change: { ...change, finished: true }, row: { ...change, status: to }, live: body.value.liveRelease };
+      if (to === undefined || !mayMoveRun(run.status, to))
+        return { illegal: `ends ${run.id} as ${body.value.outcome}` };
+      const change = {
+        reason: body.value.reason ?? null,
+        liveRelease: body.value.liveRelease,
+        lastSeq: event.seq,
+        currentStep: null,
+      };
+      return {
+        to,
+        change: { ...change, finished: true },
+        row: { ...change, status: to },
+        live: body.value.liveRelease,
+      };
     }
   }
 }
@@ -46,26 +67,43 @@ const STATUS_OF: Readonly<Record<Outcome, RunStatus | undefined>> = {
 };
 
 function started(run: RunRow, seq: number): Folded {
-  if (run.status !== 'dispatched') return { illegal: `reports the start of ${run.id}, which is ${run.status}` };
+  if (run.status !== 'dispatched')
+    return { illegal: `reports the start of ${run.id}, which is ${run.status}` };
   const change = { lastSeq: seq };
-  return { to: 'running', change: { ...change, started: true }, row: { ...change, status: 'running' }, live: null };
+  return {
+    to: 'running',
+    change: { ...change, started: true },
+    row: { ...change, status: 'running' },
+    live: null,
+  };
 }
 
 function stepStarted(run: RunRow, seq: number, { step }: StepStarted, now: Date): Folded {
   const planned = run.steps.find((one) => one.name === step);
   if (planned === undefined) return { illegal: `starts the step ${step}, which ${run.id} has not` };
-  return changed(run, { lastSeq: seq, currentStep: { name: step, startedAt: now, timeoutMs: planned.timeoutMs } });
+  return changed(run, {
+    lastSeq: seq,
+    currentStep: { name: step, startedAt: now, timeoutMs: planned.timeoutMs },
+  });
 }
 
 function knowsStep(run: RunRow, step: string): Folded | null {
-  return run.steps.some((one) => one.name === step) ? null : { illegal: `reports on the step ${step}, which ${run.id} has not` };
+  return run.steps.some((one) => one.name === step)
+    ? null
+    : { illegal: `reports on the step ${step}, which ${run.id} has not` };
 }
 
 /** What later phases need of what a step found out. */
-function measured({ outcome, result, step }: StepFinished): Pick<RunChange, 'previousRelease' | 'previousProvenGood' | 'migration'> {
+function measured({
+  outcome,
+  result,
+  step,
+}: StepFinished): Pick<RunChange, 'previousRelease' | 'previousProvenGood' | 'migration'> {
   if (outcome !== Outcome.SUCCEEDED || result === undefined) return {};
   return {
-    ...(step === 'preflight' ? { previousRelease: result.previousRelease, previousProvenGood: result.previousProvenGood } : {}),
+    ...(step === 'preflight'
+      ? { previousRelease: result.previousRelease, previousProvenGood: result.previousProvenGood }
+      : {}),
     ...(result.migration === undefined ? {} : { migration: result.migration }),
   };
 }

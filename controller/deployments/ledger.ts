@@ -27,7 +27,9 @@ export interface Ledger {
   currentConfiguration(): Promise<ConfigurationRevision | null>;
   configurationRevision(revision: number): Promise<ConfigurationRevision | null>;
   /** Numbers revisions from 1 without gaps (serialised by a lock). */
-  insertConfiguration(revision: Omit<ConfigurationRevision, 'revision' | 'appliedAt'>): Promise<ConfigurationRevision>;
+  insertConfiguration(
+    revision: Omit<ConfigurationRevision, 'revision' | 'appliedAt'>,
+  ): Promise<ConfigurationRevision>;
 
   // ── deployments ──────────────────────────────────────────────────────────
   /** Locks the row of this fraise × environment, making it when there is none. Taken before any deployment of it starts. */
@@ -42,7 +44,12 @@ export interface Ledger {
    * The only way a status changes: `where status = from`; false when somebody was faster. Refuses (throws) a move that
    * the transition table does not have; `from === to` changes the other fields only. Takes the next number of the deployment.
    */
-  moveDeployment(id: string, from: DeploymentStatus, to: DeploymentStatus, change?: DeploymentChange): Promise<boolean>;
+  moveDeployment(
+    id: string,
+    from: DeploymentStatus,
+    to: DeploymentStatus,
+    change?: DeploymentChange,
+  ): Promise<boolean>;
   /** queued, running, paused, rolling_back; oldest first. */
   unfinishedDeployments(where?: { fraise: string; environment: string }): Promise<readonly DeploymentRow[]>;
   /** Newest `succeeded` (of kind deploy or retry) or `rolled_back`-by-request of this pair; what the record says is live. */
@@ -65,7 +72,10 @@ export interface Ledger {
    * Stores one event and takes the next number of the deployment, whose row the caller must hold.
    * `known`: same run, seq and content; `conflict`: same seq, other content; `gap`: seq is not the next one.
    */
-  appendEvent(run: { id: string; deploymentId: string }, event: RunEvent): Promise<'added' | 'known' | 'conflict' | 'gap'>;
+  appendEvent(
+    run: { id: string; deploymentId: string },
+    event: RunEvent,
+  ): Promise<'added' | 'known' | 'conflict' | 'gap'>;
   /** Events numbered above `after`, in order. */
   eventsOf(deploymentId: string, after: number, limit: number): Promise<readonly StoredEvent[]>;
   /**
@@ -210,7 +220,11 @@ export interface RunRow extends NewRun {
   /** Set: the agent has been, or will be, told to stop it. */
   readonly cancelReason: Reason | null;
   /** The step in hand as the events say: what `lost` waits for. */
-  readonly currentStep: { readonly name: string; readonly startedAt: Date; readonly timeoutMs: number } | null;
+  readonly currentStep: {
+    readonly name: string;
+    readonly startedAt: Date;
+    readonly timeoutMs: number;
+  } | null;
   /** prepare, measured by preflight: the release live before, '' when none, null when not measured. */
   readonly previousRelease: string | null;
   readonly previousProvenGood: boolean | null;

@@ -21,7 +21,11 @@ export type DeploymentStatus = keyof typeof DEPLOYMENT_MOVES;
 export const DEPLOYMENT_STATUSES = Object.keys(DEPLOYMENT_MOVES) as readonly DeploymentStatus[];
 
 /** At most one deployment of a fraise × environment is in one of these (a partial unique index says so too). */
-export const ACTIVE_STATUSES = ['running', 'paused', 'rolling_back'] as const satisfies readonly DeploymentStatus[];
+export const ACTIVE_STATUSES = [
+  'running',
+  'paused',
+  'rolling_back',
+] as const satisfies readonly DeploymentStatus[];
 
 export const RUN_MOVES = {
   pending: ['dispatched', 'cancelled', 'skipped'],
@@ -41,7 +45,15 @@ export const RUN_STATUSES = Object.keys(RUN_MOVES) as readonly RunStatus[];
 export const RUN_PHASES = ['prepare', 'migrate', 'release', 'undo', 'migrate_down', 'prune'] as const;
 export type RunPhase = (typeof RUN_PHASES)[number];
 
-export const STEP_STATUSES = ['pending', 'running', 'succeeded', 'failed', 'cancelled', 'interrupted', 'skipped'] as const;
+export const STEP_STATUSES = [
+  'pending',
+  'running',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'interrupted',
+  'skipped',
+] as const;
 export type StepStatus = (typeof STEP_STATUSES)[number];
 
 export const DEPLOYMENT_KINDS = ['deploy', 'rollback', 'retry'] as const;

@@ -80,7 +80,8 @@ function batchOf({ rollout }: Environment, index: number): number {
 
 function pointOfNoReturn(database: Database | null): string {
   if (database === null) return '';
-  if (database.status === null) return 'migrate: the tool has no `status` command, so what it applied cannot be known';
+  if (database.status === null)
+    return 'migrate: the tool has no `status` command, so what it applied cannot be known';
   if (database.down === null) return 'migrate: there is no `down` command';
   return '';
 }

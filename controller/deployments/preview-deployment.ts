@@ -1,6 +1,6 @@
 import type { DeploymentPreview, PreviewedHost } from '../../proto/gen/fraisier/v1/control.js';
 import type { HostPreview } from '../../proto/gen/fraisier/v1/agent.js';
-import { DeploymentPlan } from '../../proto/gen/fraisier/v1/plan.js';
+import type { DeploymentPlan } from '../../proto/gen/fraisier/v1/plan.js';
 import { FraisierError } from '../../proto/error-codes.js';
 import { askAgent } from './ask-agent.js';
 import type { Edges } from './edges.js';
@@ -14,7 +14,10 @@ import { stepsOfRun } from './steps-of-run.js';
 const PREVIEW_MS = 60_000;
 
 /** The plan a deployment would be frozen to, with what each host says it would change. Read-only; throws as `requestDeployment`. */
-export async function previewDeployment(edges: Edges, request: DeploymentRequest): Promise<DeploymentPreview> {
+export async function previewDeployment(
+  edges: Edges,
+  request: DeploymentRequest,
+): Promise<DeploymentPreview> {
   const { environment, commit, ref, hosts } = await resolveRequest(edges, request);
   const plan = makePlan({ environment, commit, ref, hosts, madeAt: await edges.ledger.now() });
   return {
@@ -27,7 +30,12 @@ export async function previewDeployment(edges: Edges, request: DeploymentRequest
     hosts: await Promise.all(plan.hosts.map(({ host, batch }) => previewHost(edges, plan, host, batch))),
   };
 
-  async function previewHost(from: Edges, of: DeploymentPlan, host: string, batch: number): Promise<PreviewedHost> {
+  async function previewHost(
+    from: Edges,
+    of: DeploymentPlan,
+    host: string,
+    batch: number,
+  ): Promise<PreviewedHost> {
     const work = RUN_PHASES.filter((phase) => phase !== 'undo' && phase !== 'migrate_down')
       .filter((phase) => phase !== 'migrate' || host === of.migratingHost)
       .map((phase) => ({ phase, steps: stepsOfRun(of, host, phase, latestRuns([])).steps }));

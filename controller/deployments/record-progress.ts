@@ -14,8 +14,7 @@ export interface Lease {
 }
 
 export type ProgressMessage =
-  | { readonly $case: 'event'; readonly value: RunEvent }
-  | { readonly $case: 'log'; readonly value: LogChunk };
+  { readonly $case: 'event'; readonly value: RunEvent } | { readonly $case: 'log'; readonly value: LogChunk };
 
 export interface Acknowledgements {
   readonly acks: readonly Ack[];
@@ -49,14 +48,21 @@ export async function recordProgress(
 }
 
 /** Locks in the ledger's order: deployments first (only when events come), then runs. */
-async function holdRuns(tx: Ledger, { agent }: Lease, messages: readonly ProgressMessage[]): Promise<Map<string, RunRow>> {
+async function holdRuns(
+  tx: Ledger,
+  { agent }: Lease,
+  messages: readonly ProgressMessage[],
+): Promise<Map<string, RunRow>> {
   const held = new Map<string, RunRow>();
   for (const id of new Set(messages.map((message) => message.value.runId))) {
     const run = await tx.run(id);
-    if (run === null || run.host !== agent) throw violation(agent, `reports on run ${id}, which is not its own`);
+    if (run === null || run.host !== agent)
+      throw violation(agent, `reports on run ${id}, which is not its own`);
     held.set(id, run);
   }
-  const withEvents = new Set(messages.filter(({ $case }) => $case === 'event').map(({ value }) => value.runId));
+  const withEvents = new Set(
+    messages.filter(({ $case }) => $case === 'event').map(({ value }) => value.runId),
+  );
   const changing = [...held.values()].filter((run) => withEvents.has(run.id));
   for (const id of [...new Set(changing.map((run) => run.deploymentId))].sort()) await tx.holdDeployment(id);
   // Rows are never removed: a run that was read is there to be held.
@@ -64,7 +70,12 @@ async function holdRuns(tx: Ledger, { agent }: Lease, messages: readonly Progres
   return held;
 }
 
-async function recordEvent(tx: Ledger, runs: Map<string, RunRow>, run: RunRow, event: RunEvent): Promise<Ack> {
+async function recordEvent(
+  tx: Ledger,
+  runs: Map<string, RunRow>,
+  run: RunRow,
+  event: RunEvent,
+): Promise<Ack> {
   const stored = await tx.appendEvent(run, event);
   switch (stored) {
     case 'known':
@@ -72,7 +83,10 @@ async function recordEvent(tx: Ledger, runs: Map<string, RunRow>, run: RunRow, e
     case 'conflict':
       throw violation(run.host, `reports event ${event.seq} of ${run.id} a second time with other content`);
     case 'gap':
-      throw violation(run.host, `reports event ${event.seq} of ${run.id}, but ${run.lastSeq} is the last one known`);
+      throw violation(
+        run.host,
+        `reports event ${event.seq} of ${run.id}, but ${run.lastSeq} is the last one known`,
+      );
     case 'added':
       runs.set(run.id, await foldInto(tx, run, event));
       return { runId: run.id, seq: event.seq };
@@ -96,7 +110,8 @@ async function foldInto(tx: Ledger, run: RunRow, event: RunEvent): Promise<RunRo
 async function setLive(tx: Ledger, run: RunRow, release: string): Promise<void> {
   const agent = (await tx.agent(run.host)) as AgentRow;
   const deployment = (await tx.deployment(run.deploymentId)) as DeploymentRow;
-  const isThis = (live: LiveFraise) => live.fraise === deployment.fraise && live.environment === deployment.environment;
+  const isThis = (live: LiveFraise) =>
+    live.fraise === deployment.fraise && live.environment === deployment.environment;
   const known = agent.live.find(isThis);
   const now: LiveFraise = {
     origin: '',
@@ -107,14 +122,27 @@ async function setLive(tx: Ledger, run: RunRow, release: string): Promise<void> 
     appPath: (planOf(deployment).target as Target).appPath,
     release,
   };
-  await tx.setLive(run.host, [...agent.live.filter((live) => !isThis(live)), ...(release === '' ? [] : [now])]);
+  await tx.setLive(run.host, [
+    ...agent.live.filter((live) => !isThis(live)),
+    ...(release === '' ? [] : [now]),
+  ]);
 }
 
 async function recordLog(tx: Ledger, run: RunRow, chunk: LogChunk): Promise<LogAck> {
   const { step, attempt, offset, data, truncated } = chunk;
-  if (!run.steps.some((one) => one.name === step)) throw violation(run.host, `sends output of ${step}, which ${run.id} has not`);
-  const end = await tx.appendLog({ runId: run.id, deploymentId: run.deploymentId, step, attempt, offset, data, truncated });
-  if (end < offset) throw violation(run.host, `sends output of ${step} from ${offset}, but only ${end} bytes are known`);
+  if (!run.steps.some((one) => one.name === step))
+    throw violation(run.host, `sends output of ${step}, which ${run.id} has not`);
+  const end = await tx.appendLog({
+    runId: run.id,
+    deploymentId: run.deploymentId,
+    step,
+    attempt,
+    offset,
+    data,
+    truncated,
+  });
+  if (end < offset)
+    throw violation(run.host, `sends output of ${step} from ${offset}, but only ${end} bytes are known`);
   return { runId: run.id, step, attempt, offset: end };
 }
 
@@ -133,5 +161,7 @@ function violation(agent: string, what: string): FraisierError {
 }
 
 function replaced(agent: string): FraisierError {
-  return new FraisierError('agent_replaced', `a newer connection of the agent on ${agent} has taken over`, { facts: { host: agent } });
+  return new FraisierError('agent_replaced', `a newer connection of the agent on ${agent} has taken over`, {
+    facts: { host: agent },
+  });
 }

@@ -39,7 +39,11 @@ const RESOLVE_MS = 60_000;
  * Queues a deployment by hand. Stored when it returns; refused with nothing written when the fraise, environment, commit
  * or a host is unknown (`unknown_…`), a host is away (`agent_away`) or its policy refuses (`policy_refused`).
  */
-export async function requestDeployment(edges: Edges, request: DeploymentRequest, actor: Actor): Promise<DeploymentRow> {
+export async function requestDeployment(
+  edges: Edges,
+  request: DeploymentRequest,
+  actor: Actor,
+): Promise<DeploymentRow> {
   const { ledger } = edges;
   const made = request.requestId === null ? null : await ledger.deploymentByRequest(request.requestId);
   if (made !== null) return made;
@@ -65,7 +69,11 @@ export async function requestDeployment(edges: Edges, request: DeploymentRequest
       onlyHosts: request.hosts,
       pushedAt: null,
     });
-    const facts = { fraise: deployment.fraise, environment: deployment.environment, commit: deployment.commit };
+    const facts = {
+      fraise: deployment.fraise,
+      environment: deployment.environment,
+      commit: deployment.commit,
+    };
     await tx.audit({ actor: actor.name, action: 'deployment_requested', subject: deployment.id, facts });
     await tx.wake({ about: 'deployment', id: deployment.id });
     return deployment;
@@ -83,20 +91,31 @@ export async function resolveRequest(edges: Edges, request: DeploymentRequest): 
   if (away !== null) throw refusal(away);
   const ref = request.commit ?? request.branch ?? environment.branch;
   if (ref === null) {
-    throw new FraisierError('usage', `${request.fraise} ${request.environment} has no branch of its own: say which commit or branch`, {
-      hint: `fraisier deploy ${request.fraise} ${request.environment} --branch BRANCH`,
-    });
+    throw new FraisierError(
+      'usage',
+      `${request.fraise} ${request.environment} has no branch of its own: say which commit or branch`,
+      {
+        hint: `fraisier deploy ${request.fraise} ${request.environment} --branch BRANCH`,
+      },
+    );
   }
   const commits = await Promise.all(hosts.map((host) => resolveRef(edges, host, environment, ref)));
   return { revision, configuration, environment, hosts, commit: commits[0] as string, ref };
 }
 
 /** Every host is asked, so that each policy is heard; the first one's commit is deployed everywhere. */
-async function resolveRef(edges: Edges, host: string, environment: Environment, ref: string): Promise<string> {
+async function resolveRef(
+  edges: Edges,
+  host: string,
+  environment: Environment,
+  ref: string,
+): Promise<string> {
   const plan = makePlan({ environment, commit: '', ref, hosts: [host], madeAt: new Date(0) });
   const steps = plan.phases.flatMap((phase) => phase.steps).concat(plan.measure, plan.migrateDownTemplate);
   const question = { target: targetOf(environment), ref, steps };
-  const answer = await askAgent(edges, host, { $case: 'resolveRef', value: question }, RESOLVE_MS).catch(unknownCommit);
+  const answer = await askAgent(edges, host, { $case: 'resolveRef', value: question }, RESOLVE_MS).catch(
+    unknownCommit,
+  );
   if (answer.$case === 'resolved') return answer.value.commit;
   throw new FraisierError('no_answer', `the agent on ${host} answered something else than a commit`);
 }

@@ -41,7 +41,8 @@ export function wasDispatched(run: RunRow): boolean {
 
 /** The plan of a started deployment; a started one without a plan cannot be. */
 export function planOf(deployment: DeploymentRow): DeploymentPlan {
-  if (deployment.plan === null) throw new Error(`deployment ${deployment.id} is ${deployment.status} without a plan`);
+  if (deployment.plan === null)
+    throw new Error(`deployment ${deployment.id} is ${deployment.status} without a plan`);
   return deployment.plan;
 }
 

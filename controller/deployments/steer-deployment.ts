@@ -31,10 +31,18 @@ async function steer(
 ): Promise<DeploymentRow> {
   return ledger.transaction(async (tx) => {
     const held = await tx.holdDeployment(id);
-    if (held === null) throw new FraisierError('unknown_deployment', `there is no deployment ${id}`, { hint: 'fraisier history' });
+    if (held === null)
+      throw new FraisierError('unknown_deployment', `there is no deployment ${id}`, {
+        hint: 'fraisier history',
+      });
     if (!from.includes(held.status)) throw notSteerable(held, act);
     await change(tx, held);
-    await tx.audit({ actor: actor.name, action: `deployment_${act}_requested`, subject: id, facts: { status: held.status } });
+    await tx.audit({
+      actor: actor.name,
+      action: `deployment_${act}_requested`,
+      subject: id,
+      facts: { status: held.status },
+    });
     await tx.wake({ about: 'deployment', id });
     return (await tx.deployment(id)) as DeploymentRow;
   });
@@ -42,5 +50,8 @@ async function steer(
 
 function notSteerable({ id, status }: DeploymentRow, act: 'cancel' | 'continue'): FraisierError {
   const why = deploymentHasEnded(status) ? `it has ended: ${status}` : `it is ${status}`;
-  return new FraisierError('not_steerable', `cannot ${act} ${id}: ${why}`, { hint: `fraisier show ${id}`, facts: { status } });
+  return new FraisierError('not_steerable', `cannot ${act} ${id}: ${why}`, {
+    hint: `fraisier show ${id}`,
+    facts: { status },
+  });
 }

@@ -1,4 +1,9 @@
-import { Phase, type DeploymentPlan, type MigrationState, type Step } from '../../proto/gen/fraisier/v1/plan.js';
+import {
+  Phase,
+  type DeploymentPlan,
+  type MigrationState,
+  type Step,
+} from '../../proto/gen/fraisier/v1/plan.js';
 import type { RunRow } from './ledger.js';
 import type { RunPhase } from './lifecycle.js';
 import type { LatestRuns } from './runs-of-deployment.js';
@@ -28,7 +33,10 @@ export interface RunWork {
 export function stepsOfRun(plan: DeploymentPlan, host: string, phase: RunPhase, latest: LatestRuns): RunWork {
   switch (phase) {
     case 'prepare':
-      return { steps: [...planned(plan, 'prepare'), ...(host === plan.migratingHost ? plan.measure : [])], commit: plan.commit };
+      return {
+        steps: [...planned(plan, 'prepare'), ...(host === plan.migratingHost ? plan.measure : [])],
+        commit: plan.commit,
+      };
     case 'migrate':
       return { steps: migrateSteps(plan, latest), commit: plan.commit };
     case 'migrate_down':
@@ -70,7 +78,11 @@ function migrateDownSteps(plan: DeploymentPlan, latest: LatestRuns): readonly St
   ];
 }
 
-function expecting(measure: readonly Step[], name: string, expect: MigrationState | undefined): readonly Step[] {
+function expecting(
+  measure: readonly Step[],
+  name: string,
+  expect: MigrationState | undefined,
+): readonly Step[] {
   return measure.map((step) =>
     step.action?.$case === 'migrationStatus'
       ? { ...step, name, action: { $case: 'migrationStatus', value: { ...step.action.value, expect } } }
@@ -103,19 +115,16 @@ function undo(plan: DeploymentPlan, prepared: RunRow | undefined): RunWork {
 
 function forRelease(step: Step, commit: string): Step {
   const { action } = step;
-  switch (action?.$case) {
-    case 'activate':
-      return { ...step, action: { ...action, value: { ...action.value, commit } } };
-    case 'health': {
-      const expectVersion = action.value.versionField === '' ? '' : commit;
-      return { ...step, action: { ...action, value: { ...action.value, commit, expectVersion } } };
-    }
-    case 'restart': {
-      const { how } = action.value;
-      if (how?.$case !== 'command') return step;
-      return { ...step, action: { ...action, value: { how: { ...how, value: { ...how.value, commit } } } } };
-    }
-    default:
-      return step;
+  if (action?.$case === 'activate') {
+    return { ...step, action: { ...action, value: { ...action.value, commit } } };
   }
+  if (action?.$case === 'health') {
+    const expectVersion = action.value.versionField === '' ? '' : commit;
+    return { ...step, action: { ...action, value: { ...action.value, commit, expectVersion } } };
+  }
+  if (action?.$case === 'restart' && action.value.how?.$case === 'command') {
+    const { how } = action.value;
+    return { ...step, action: { ...action, value: { how: { ...how, value: { ...how.value, commit } } } } };
+  }
+  return step;
 }

@@ -51,11 +51,21 @@ export function summarizeRows(
   for (const { runId, event } of events) byRun.set(runId, [...(byRun.get(runId) ?? []), event]);
   return {
     deployment,
-    hosts: names.map((host) => hostSummary(host, runs.filter((run) => run.host === host), byRun)),
+    hosts: names.map((host) =>
+      hostSummary(
+        host,
+        runs.filter((run) => run.host === host),
+        byRun,
+      ),
+    ),
   };
 }
 
-function hostSummary(host: string, runs: readonly RunRow[], events: ReadonlyMap<string, readonly RunEvent[]>): HostSummary {
+function hostSummary(
+  host: string,
+  runs: readonly RunRow[],
+  events: ReadonlyMap<string, readonly RunEvent[]>,
+): HostSummary {
   const last = runs.at(-1);
   const live = runs.filter((run) => run.liveRelease !== null).at(-1)?.liveRelease ?? null;
   return {
@@ -80,7 +90,10 @@ function stepsOf(run: RunRow, events: readonly RunEvent[]): StepSummary[] {
       durationMs: null,
       reason: null,
     };
-    return settled(run, events.reduce((sofar, event) => foldStep(sofar, event), summary));
+    return settled(
+      run,
+      events.reduce((sofar, event) => foldStep(sofar, event), summary),
+    );
   });
 }
 
@@ -110,7 +123,9 @@ function lateReports(run: RunRow, events: readonly RunEvent[]): string[] {
   const outcome = STEP_STATUS[end.value.outcome];
   if (outcome === run.status) return [];
   const live = end.value.liveRelease === '' ? 'nothing' : end.value.liveRelease;
-  return [`${run.phase} was recorded ${run.status}; the host reported later that it ${outcome}, with ${live} live`];
+  return [
+    `${run.phase} was recorded ${run.status}; the host reported later that it ${outcome}, with ${live} live`,
+  ];
 }
 
 function blankIsNull(text: string | null): string | null {
@@ -118,7 +133,10 @@ function blankIsNull(text: string | null): string | null {
 }
 
 /** Reads a deployment and folds it; null when there is none. */
-export async function summarize({ ledger }: { readonly ledger: Ledger }, id: string): Promise<DeploymentSummary | null> {
+export async function summarize(
+  { ledger }: { readonly ledger: Ledger },
+  id: string,
+): Promise<DeploymentSummary | null> {
   const deployment = await ledger.deployment(id);
   if (deployment === null) return null;
   return summarizeRows(deployment, await ledger.runsOf(id), await allEvents(ledger, id));

@@ -111,7 +111,9 @@ export interface Configuration {
   readonly hosts: Readonly<Record<string, { readonly labels: Readonly<Record<string, string>> }>>;
   readonly fraises: Readonly<Record<string, Fraise>>;
   /** Exact branch → targets, already united with nothing: `route` unites it with the environments' own branch. */
-  readonly branchMapping: Readonly<Record<string, readonly { readonly fraise: string; readonly environment: string }[]>>;
+  readonly branchMapping: Readonly<
+    Record<string, readonly { readonly fraise: string; readonly environment: string }[]>
+  >;
 }
 
 /** Every environment of every fraise, in the order of the file. */

@@ -1,4 +1,4 @@
-import { Direction, Step } from '../../proto/gen/fraisier/v1/plan.js';
+import { Direction, type Step } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Database, Environment, HealthCheck } from '../fraises/fraises.js';
 import { commandOf } from './command-line.js';
 import type { Recipe } from './recipe.js';
@@ -25,7 +25,8 @@ export const api: Recipe = {
     step('stage', STAGE_MS, { $case: 'stage', value: { commit } }),
     ...install(environment, commit),
   ],
-  measure: (database, commit) => (database.status === null ? [] : [measured(database.status, database, commit)]),
+  measure: (database, commit) =>
+    database.status === null ? [] : [measured(database.status, database, commit)],
   migrate: (database, commit) => [
     {
       ...step('migrate', database.timeoutMs, {

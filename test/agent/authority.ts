@@ -1,6 +1,11 @@
 import { webcrypto } from 'node:crypto';
 import 'reflect-metadata';
-import { PemConverter, Pkcs10CertificateRequest, X509CertificateGenerator, type X509Certificate } from '@peculiar/x509';
+import {
+  PemConverter,
+  Pkcs10CertificateRequest,
+  X509CertificateGenerator,
+  type X509Certificate,
+} from '@peculiar/x509';
 import { EC_P256, makeAuthority, serverCertificate } from '../../controller/pki/certificates.js';
 import type { Identity } from '../../agent/identity.js';
 import { newKey, signingRequest } from '../../agent/signing-request.js';
@@ -43,7 +48,10 @@ export async function aTestAuthority(): Promise<TestAuthority> {
     server: async () => {
       const own = await webcrypto.subtle.generateKey(EC_P256, true, ['sign', 'verify']);
       const made = await serverCertificate(signer, own.publicKey, ['127.0.0.1', 'localhost'], new Date());
-      const keyPem = PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', own.privateKey), 'PRIVATE KEY');
+      const keyPem = PemConverter.encode(
+        await webcrypto.subtle.exportKey('pkcs8', own.privateKey),
+        'PRIVATE KEY',
+      );
       return { keyPem, chainPem: `${made.toString('pem')}\n${pem}` };
     },
     identity: async (life) => {

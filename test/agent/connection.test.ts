@@ -47,7 +47,13 @@ describe('the connection', () => {
         '$ one\noutput of r_1-stage-1-1\n$ two\noutput of r_1-stage-1-2\n',
       );
       await until('the run to be buried', () => runs.unfinished().length === 0);
-      expect(controller.hellos[0]).to.deep.include({ protocolVersion: 1, agentVersion: '1.2.3', bootId: 'boot-1', instanceId: 'i_1', runs: [] });
+      expect(controller.hellos[0]).to.deep.include({
+        protocolVersion: 1,
+        agentVersion: '1.2.3',
+        bootId: 'boot-1',
+        instanceId: 'i_1',
+        runs: [],
+      });
       expect(controller.hellos[0]?.live).to.deep.equal([LIVE]);
     }));
 
@@ -56,9 +62,14 @@ describe('the connection', () => {
       host.exec.script = () => ({ ended: 'running' });
       host.exec.prints = () => 'first\n';
       controller.assign(anAssignment([aCommand('slow')]));
-      await until('the first line', () => controller.run().logs.get('slow.1')?.toString() === '$ true\nfirst\n');
+      await until(
+        'the first line',
+        () => controller.run().logs.get('slow.1')?.toString() === '$ true\nfirst\n',
+      );
       await appendFile(host.exec.specs[0]?.outputFile ?? '', 'second\n');
-      await until('the second line', () => controller.run().logs.get('slow.1')?.toString().endsWith('second\n'));
+      await until('the second line', () =>
+        controller.run().logs.get('slow.1')?.toString().endsWith('second\n'),
+      );
       host.exec.set('r_1-slow-1-1', { ended: 'exited', exitCode: 0 });
       await until('the end', () => told(controller.run().events).includes('run succeeded'));
       expect(controller.problems).to.deep.equal([]);
@@ -78,7 +89,10 @@ describe('the connection', () => {
       host.exec.script = () => ({ ended: 'running' });
       host.exec.prints = () => 'x'.repeat(LOG_CAP_BYTES - '$ true\n'.length);
       controller.assign(anAssignment([aCommand('flood')]));
-      await until('all but one byte', () => controller.run().logs.get('flood.1')?.length === LOG_CAP_BYTES - 1);
+      await until(
+        'all but one byte',
+        () => controller.run().logs.get('flood.1')?.length === LOG_CAP_BYTES - 1,
+      );
       host.exec.set('r_1-flood-1-1', { ended: 'exited', exitCode: 0 });
       await until('the end', () => told(controller.run().events).includes('run succeeded'));
       expect(controller.run().logs.get('flood.1')).to.have.length(LOG_CAP_BYTES);
@@ -197,7 +211,10 @@ describe('the connection', () => {
 
     it('is answered to its questions, beside everything else', () =>
       connected({}, async ({ controller }) => {
-        controller.say({ $case: 'question', value: { questionId: 'q_1', deadlineMs: 1000, question: undefined } });
+        controller.say({
+          $case: 'question',
+          value: { questionId: 'q_1', deadlineMs: 1000, question: undefined },
+        });
         await until('the answer', () => controller.answers.length === 1);
         expect(controller.answers[0]).to.deep.include({ questionId: 'q_1' });
       }));
@@ -226,7 +243,13 @@ describe('the connection', () => {
         await until('another stream', () => controller.streams === 2);
       }));
 
-    for (const code of ['protocol_mismatch', 'unauthenticated', 'unknown_agent', 'agent_replaced', 'internal'] as const) {
+    for (const code of [
+      'protocol_mismatch',
+      'unauthenticated',
+      'unknown_agent',
+      'agent_replaced',
+      'internal',
+    ] as const) {
       it(`is tried again slowly after a goodbye because of ${code}`, () =>
         connected({}, async ({ controller, host, pauses }) => {
           controller.say(goodbye(reason(code, 'no'), code !== 'internal'));
@@ -249,7 +272,17 @@ describe('the connection', () => {
 
     it('is refused before its welcome, and a second time', () =>
       connected({}, async ({ controller }) => {
-        controller.say({ $case: 'welcome', value: { protocolVersion: 1, agentName: '', epoch: 9, leaseMs: 30_000, resume: [], controllers: [] } });
+        controller.say({
+          $case: 'welcome',
+          value: {
+            protocolVersion: 1,
+            agentName: '',
+            epoch: 9,
+            leaseMs: 30_000,
+            resume: [],
+            controllers: [],
+          },
+        });
         await until('another stream', () => controller.streams === 2);
         const greet = controller.welcome;
         controller.cutAt = (direction, message) => {
@@ -296,7 +329,9 @@ describe('the connection', () => {
       {
         dial: (dial) => (address) => {
           dials += 1;
-          return dials < 3 ? Promise.reject(dials === 1 ? new Error('no key') : reasonError()) : dial(address);
+          return dials < 3
+            ? Promise.reject(dials === 1 ? new Error('no key') : reasonError())
+            : dial(address);
         },
       },
       async ({ controller }) => {
@@ -310,7 +345,10 @@ describe('the connection', () => {
     let renewals = 0;
     const startRenewal = (): Renewal => {
       renewals += 1;
-      return { stored: renewals === 1 ? Promise.resolve() : forever(new AbortController().signal), answered: () => undefined };
+      return {
+        stored: renewals === 1 ? Promise.resolve() : forever(new AbortController().signal),
+        answered: () => undefined,
+      };
     };
     return connected({ startRenewal }, async ({ controller, pauses }) => {
       await until('another stream', () => controller.streams === 2);
@@ -323,7 +361,11 @@ describe('the connection', () => {
       const host = aHost(folder);
       const runs = new Runs(host);
       const stop = new AbortController();
-      const silent = { send: () => Promise.resolve(), messages: never(stop.signal), close: () => stop.abort(new Error('closed')) };
+      const silent = {
+        send: () => Promise.resolve(),
+        messages: never(stop.signal),
+        close: () => stop.abort(new Error('closed')),
+      };
       const { converse } = await import('../../agent/session.js');
       const talked = converse(portsOf(host, runs, {}), silent, new AbortController().signal);
       await until('the patience', () => host.clock.sleepers(15_000) === 1);
@@ -332,7 +374,14 @@ describe('the connection', () => {
     }));
 });
 
-const LIVE = { fraise: 'shop', environment: 'production', appPath: '/srv/shop', release: 'abc', provenGood: true, origin: '' };
+const LIVE = {
+  fraise: 'shop',
+  environment: 'production',
+  appPath: '/srv/shop',
+  release: 'abc',
+  provenGood: true,
+  origin: '',
+};
 
 interface Given extends Partial<Pick<TestHost, 'runStep'>> {
   readonly leaseMs?: number;
@@ -393,9 +442,12 @@ function portsOf(host: TestHost, runs: Runs, given: Given): ConnectionPorts {
     agentVersion: '1.2.3',
     live: () => Promise.resolve([LIVE]),
     remember: () => Promise.resolve(),
-    answer: ({ questionId }) => Promise.resolve({ questionId, answer: { $case: 'refused', value: reason('internal', 'no') } }),
+    answer: ({ questionId }) =>
+      Promise.resolve({ questionId, answer: { $case: 'refused', value: reason('internal', 'no') } }),
     learnControllers: () => Promise.resolve(),
-    startRenewal: given.startRenewal ?? (() => ({ stored: forever(new AbortController().signal), answered: () => undefined })),
+    startRenewal:
+      given.startRenewal ??
+      (() => ({ stored: forever(new AbortController().signal), answered: () => undefined })),
     logger: host.logger,
     dial: () => Promise.reject(new Error('not in this test')),
     addresses: () => Promise.resolve([]),
@@ -413,7 +465,11 @@ async function scenario(cut: () => boolean): Promise<number> {
       return cut();
     };
     controller.assign(WORK);
-    await until('the run to be recorded and buried', () => runs.unfinished().length === 0 && controller.run().seq === 8, { everyMs: 10 });
+    await until(
+      'the run to be recorded and buried',
+      () => runs.unfinished().length === 0 && controller.run().seq === 8,
+      { everyMs: 10 },
+    );
     expect(controller.problems).to.deep.equal([]);
     expect(host.exec.started).to.have.length(4);
     const install = `$ true\nr_1-install-1-1: ${'y'.repeat(70_000)}\n`;
@@ -428,7 +484,9 @@ async function scenario(cut: () => boolean): Promise<number> {
 }
 
 async function chattyStep(_: unknown, context: Parameters<TestHost['runStep']>[1]) {
-  await Promise.all(Array.from({ length: 300 }, (__, index) => context.note('health_attempt', String(index))));
+  await Promise.all(
+    Array.from({ length: 300 }, (__, index) => context.note('health_attempt', String(index))),
+  );
   return { outcome: 'OUTCOME_SUCCEEDED' } as const;
 }
 

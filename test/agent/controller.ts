@@ -33,7 +33,8 @@ export class RecordedRun {
   /** Throws on anything a controller would refuse. */
   event(event: RunEvent): void {
     const known = this.events.find(({ seq }) => seq === event.seq);
-    if (known === undefined && event.seq !== this.seq + 1) throw new Error(`gap: ${event.seq} after ${this.seq}`);
+    if (known === undefined && event.seq !== this.seq + 1)
+      throw new Error(`gap: ${event.seq} after ${this.seq}`);
     if (known === undefined) this.events.push(event);
     else if (!same(known, event)) throw new Error(`conflict at ${event.seq}`);
   }
@@ -42,7 +43,9 @@ export class RecordedRun {
     const key = `${step}.${attempt}`;
     const before = this.logs.get(key) ?? Buffer.alloc(0);
     if (offset > before.length) throw new Error(`log gap in ${key}: ${offset} after ${before.length}`);
-    const over = this.events.some(({ event }) => event?.$case === 'stepFinished' && `${event.value.step}.${event.value.attempt}` === key);
+    const over = this.events.some(
+      ({ event }) => event?.$case === 'stepFinished' && `${event.value.step}.${event.value.attempt}` === key,
+    );
     if (over && offset + data.length > before.length) throw new Error(`output of ${key} after its end`);
     this.logs.set(key, Buffer.concat([before, data.subarray(before.length - offset)]));
     if (truncated) this.truncated.add(key);
@@ -84,7 +87,9 @@ export class TestController {
   async start(): Promise<void> {
     this.#server.addService(AgentGatewayService, { connect: (call: Call) => this.#talk(call) });
     const grpcPort = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync('127.0.0.1:0', this.#credentials, (error, port) => (error === null ? resolve(port) : reject(error)));
+      this.#server.bindAsync('127.0.0.1:0', this.#credentials, (error, port) =>
+        error === null ? resolve(port) : reject(error),
+      );
     });
     this.#wire = createServer((socket) => this.#join(socket, connect(grpcPort, '127.0.0.1')));
     this.#wire.listen(0, '127.0.0.1');
@@ -103,7 +108,14 @@ export class TestController {
     return `127.0.0.1:${this.#port}`;
   }
 
-  readonly dial: Dial = (address) => Promise.resolve(openStream(new AgentGatewayClient(address, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 })));
+  readonly dial: Dial = (address) =>
+    Promise.resolve(
+      openStream(
+        new AgentGatewayClient(address, credentials.createInsecure(), {
+          'grpc.use_local_subchannel_pool': 1,
+        }),
+      ),
+    );
 
   /** The wire is cut without a word. */
   cut(): void {
@@ -201,7 +213,15 @@ export class TestController {
       }),
       abandoned: this.abandoned.has(runId),
     }));
-    const value = { protocolVersion: 1, agentName: 'web-1', epoch: this.streams, leaseMs: this.leaseMs, resume, controllers: [], ...this.welcome };
+    const value = {
+      protocolVersion: 1,
+      agentName: 'web-1',
+      epoch: this.streams,
+      leaseMs: this.leaseMs,
+      resume,
+      controllers: [],
+      ...this.welcome,
+    };
     this.say({ $case: 'welcome', value });
     for (const assignment of this.work) {
       if (this.run(assignment.runId).seq === 0) this.say({ $case: 'assignment', value: assignment });

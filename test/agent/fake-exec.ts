@@ -55,7 +55,8 @@ export class FakeExec implements Exec {
   async stop(spec: ExecSpec): Promise<void> {
     this.stopped.push(spec.id);
     if (!this.stoppable) return new Promise(() => undefined);
-    if ((await this.look(spec)).ended === 'running') this.set(spec.id, { ended: 'signalled', signal: 'SIGTERM' });
+    if ((await this.look(spec)).ended === 'running')
+      this.set(spec.id, { ended: 'signalled', signal: 'SIGTERM' });
   }
 
   forget(spec: ExecSpec): Promise<void> {

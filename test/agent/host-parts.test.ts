@@ -66,17 +66,30 @@ describe('the configuration of an agent', () => {
       logLevel: 'debug',
     });
     const said = { controllers: ['c', 'c,d'], joinTokenFile: 'F', state: '/f', policy: '/f/p' };
-    expect(readConfig(said, environment, 0)).to.deep.include({ controllers: ['c', 'd'], joinTokenFile: 'F', joinToken: null, state: '/f', policy: '/f/p' });
+    expect(readConfig(said, environment, 0)).to.deep.include({
+      controllers: ['c', 'd'],
+      joinTokenFile: 'F',
+      joinToken: null,
+      state: '/f',
+      policy: '/f/p',
+    });
   });
 
   it('refuses a socket of another machine and an unknown level', () => {
     expect(() => readConfig({ controllers: ['unix:/x'] }, {}, 0)).to.throw(FraisierError, 'unix:/x');
-    expect(() => readConfig({}, { FRAISIER_LOG_LEVEL: 'loud' }, 0)).to.throw(FraisierError, 'known are trace');
+    expect(() => readConfig({}, { FRAISIER_LOG_LEVEL: 'loud' }, 0)).to.throw(
+      FraisierError,
+      'known are trace',
+    );
     expect(processEnvironment()).to.equal(process.env);
   });
 
   it('dials what the controllers said, then what the operator said on the agents’ port', () => {
-    expect(agentAddresses(['a:9091'], ['a', 'b:9090', 'c:7000'])).to.deep.equal(['a:9091', 'b:9091', 'c:7000']);
+    expect(agentAddresses(['a:9091'], ['a', 'b:9090', 'c:7000'])).to.deep.equal([
+      'a:9091',
+      'b:9091',
+      'c:7000',
+    ]);
   });
 
   it('reads the join token from a file or the environment, and says when it cannot', () =>
@@ -94,7 +107,12 @@ describe('the configuration of an agent', () => {
     let text = '';
     const sink = new Writable({ write: (chunk: Buffer, _, done) => ((text += chunk.toString()), done()) });
     createLogger('info', sink).info({ token: 'frj_1', more: { csrPem: 'x' }, run: 'r_1' }, 'said');
-    expect(JSON.parse(text)).to.deep.include({ token: '[Redacted]', more: { csrPem: '[Redacted]' }, run: 'r_1', msg: 'said' });
+    expect(JSON.parse(text)).to.deep.include({
+      token: '[Redacted]',
+      more: { csrPem: '[Redacted]' },
+      run: 'r_1',
+      msg: 'said',
+    });
   });
 });
 
@@ -104,7 +122,9 @@ describe('the lock of the state folder', () => {
       const state = join(folder, 'deep', 'state');
       const lock = await lockState(state);
       const error = await failure(lockState(state));
-      expect(error).to.have.property('message').that.contains(`(process ${process.pid}) uses the state folder ${state}`);
+      expect(error)
+        .to.have.property('message')
+        .that.contains(`(process ${process.pid}) uses the state folder ${state}`);
       await lock.release();
       await (await lockState(state)).release();
     }));
@@ -152,8 +172,13 @@ describe('questions', () => {
 
   it('are answered, or refused with the reason', async () => {
     const found = await ask({ $case: 'resolveRef', value: { target: TARGET, ref: 'main', steps: [] } });
-    expect(found).to.deep.equal({ questionId: 'q_1', answer: { $case: 'resolved', value: { commit: COMMIT } } });
-    expect(await codeOf(ask({ $case: 'inspect', value: { target: TARGET, health: undefined } }))).to.equal('policy_refused');
+    expect(found).to.deep.equal({
+      questionId: 'q_1',
+      answer: { $case: 'resolved', value: { commit: COMMIT } },
+    });
+    expect(await codeOf(ask({ $case: 'inspect', value: { target: TARGET, health: undefined } }))).to.equal(
+      'policy_refused',
+    );
     const preview = { target: TARGET, commit: COMMIT, steps: [], migrationPaths: [] };
     expect(await codeOf(ask({ $case: 'preview', value: preview }))).to.equal('internal');
     expect(await codeOf(ask(undefined))).to.equal('protocol_violation');
@@ -180,9 +205,18 @@ describe('questions', () => {
         host.isAncestor({ target, ancestor: COMMIT, descendant: COMMIT }, never),
       ];
       for (const answer of refused) expect((await refusal(answer)).reason.code).to.equal('policy_refused');
-      expect((await host.preview({ target, commit: COMMIT, steps: [], migrationPaths: [] }, never)).refusals).to.have.length(1);
-      expect((await refusal(host.inspect({ target: undefined, health: undefined }, never))).reason.code).to.equal('protocol_violation');
-      await allowInPolicy({ policy, paths: [folder], repositories: [target.repository], users: [userInfo().username] });
+      expect(
+        (await host.preview({ target, commit: COMMIT, steps: [], migrationPaths: [] }, never)).refusals,
+      ).to.have.length(1);
+      expect(
+        (await refusal(host.inspect({ target: undefined, health: undefined }, never))).reason.code,
+      ).to.equal('protocol_violation');
+      await allowInPolicy({
+        policy,
+        paths: [folder],
+        repositories: [target.repository],
+        users: [userInfo().username],
+      });
       expect((await host.inspect({ target, health: undefined }, never)).release).to.equal('');
     }));
 });
@@ -233,7 +267,10 @@ describe('the system’s clock and disk', () => {
     await until('the second', () => clock.sleepers(1_800_000) === 1);
     clock.advance(1_800_000);
     await slept;
-    expect(await failure(systemClock.sleep(10, AbortSignal.abort(new Error('over'))))).to.have.property('message', 'over');
+    expect(await failure(systemClock.sleep(10, AbortSignal.abort(new Error('over'))))).to.have.property(
+      'message',
+      'over',
+    );
     const before = systemClock.uptimeMs();
     await systemClock.sleep(30, never);
     expect(systemClock.uptimeMs() - before).to.be.within(10, 5_000);
@@ -259,11 +296,18 @@ describe('the system’s clock and disk', () => {
 
 describe('the unit of an agent', () => {
   it('starts this program, quotes what it says, and leaves commands alone', () => {
-    const config = readConfig({ controllers: ['ctl:9090'], state: '/var/my "state"', policy: '/etc/100%' }, {}, 0);
+    const config = readConfig(
+      { controllers: ['ctl:9090'], state: '/var/my "state"', policy: '/etc/100%' },
+      {},
+      0,
+    );
     const unit = agentUnit(['/usr/bin/node', '/opt/$fraisier/bin.js'], config);
     expect(unit).to.contain('ExecStart="/usr/bin/node" "/opt/$$fraisier/bin.js" "agent"\n');
-    expect(unit).to.contain('Environment="FRAISIER_CONTROLLER=ctl:9090"\nEnvironment="FRAISIER_STATE=/var/my \\"state\\""\nEnvironment="FRAISIER_POLICY=/etc/100%%"\n');
-    for (const line of ['Type=exec', 'KillMode=process', 'Restart=always', 'RestartPreventExitStatus=2 5']) expect(unit).to.contain(`\n${line}\n`);
+    expect(unit).to.contain(
+      'Environment="FRAISIER_CONTROLLER=ctl:9090"\nEnvironment="FRAISIER_STATE=/var/my \\"state\\""\nEnvironment="FRAISIER_POLICY=/etc/100%%"\n',
+    );
+    for (const line of ['Type=exec', 'KillMode=process', 'Restart=always', 'RestartPreventExitStatus=2 5'])
+      expect(unit).to.contain(`\n${line}\n`);
     expect(agentUnit(['node', 'x'], readConfig({}, {}, 0))).not.to.contain('FRAISIER_CONTROLLER');
   });
 });

@@ -46,7 +46,10 @@ export function aHost(stateFolder: string, more: Partial<TestHost> = {}): TestHo
 
 /** `command` and `migrate` are one command, everything else two. */
 export async function plainStep(step: Step, context: StepContext): Promise<StepEnd> {
-  const argvs = step.action?.$case === 'command' || step.action?.$case === 'migrate' ? [step.action.value.argv] : [['one'], ['two']];
+  const argvs =
+    step.action?.$case === 'command' || step.action?.$case === 'migrate'
+      ? [step.action.value.argv]
+      : [['one'], ['two']];
   for (const argv of argvs) {
     await context.log(`$ ${argv.join(' ')}`);
     const end = await context.command({ argv });
@@ -85,5 +88,9 @@ export async function eventsOf(runs: Runs, runId = 'r_1'): Promise<readonly RunE
 
 /** Waits until the run has told this, in the short words of `told`. */
 export async function hasTold(runs: Runs, word: string, runId = 'r_1'): Promise<void> {
-  await until(`run ${runId} to tell "${word}"`, async () => told(await eventsOf(runs, runId)).includes(word), { everyMs: 5 });
+  await until(
+    `run ${runId} to tell "${word}"`,
+    async () => told(await eventsOf(runs, runId)).includes(word),
+    { everyMs: 5 },
+  );
 }

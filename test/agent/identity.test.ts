@@ -4,7 +4,11 @@ import { expect } from 'chai';
 import 'reflect-metadata';
 import { Pkcs10CertificateRequest } from '@peculiar/x509';
 import { Server, ServerCredentials, type ServerUnaryCall } from '@grpc/grpc-js';
-import { EnrollmentService, EnrollResponse, type EnrollRequest } from '../../proto/gen/fraisier/v1/enrollment.js';
+import {
+  EnrollmentService,
+  type EnrollRequest,
+  type EnrollResponse,
+} from '../../proto/gen/fraisier/v1/enrollment.js';
 import { FraisierError } from '../../proto/error-codes.js';
 import { toServiceError } from '../../proto/grpc-errors.js';
 import { newToken } from '../../proto/tokens.js';
@@ -138,7 +142,9 @@ describe('the identity', () => {
     it('trades a token for a certificate, and leaves the token nowhere', () =>
       withEnrolment(authority, async ({ ports, store, address, seen }) => {
         const token = newToken('join', authority.fingerprint, (size) => new Uint8Array(size).fill(7));
-        expect(await enrol(ports, { controllers: ['127.0.0.1:1', address], token: `${token}\n` }, never)).to.equal('enrolled');
+        expect(
+          await enrol(ports, { controllers: ['127.0.0.1:1', address], token: `${token}\n` }, never),
+        ).to.equal('enrolled');
         const identity = await store.valid(new Date());
         expect(identity.authorityPem).to.equal(authority.pem);
         expect(await store.controllers()).to.deep.equal(['10.0.0.1:9091']);
@@ -155,7 +161,9 @@ describe('the identity', () => {
         expect(error.reason.code).to.equal('token_expired');
         await enrol(ports, { controllers: [address], token }, never);
         expect(seen).to.have.length(3);
-        const keys = seen.map(({ csrPem }) => Buffer.from(new Pkcs10CertificateRequest(csrPem).publicKey.rawData).toString('hex'));
+        const keys = seen.map(({ csrPem }) =>
+          Buffer.from(new Pkcs10CertificateRequest(csrPem).publicKey.rawData).toString('hex'),
+        );
         expect(new Set(keys).size).to.equal(1);
       }));
 
@@ -163,15 +171,21 @@ describe('the identity', () => {
       withEnrolment(authority, async ({ ports, address, seen }) => {
         const other = await aTestAuthority();
         const token = newToken('join', other.fingerprint, (size) => new Uint8Array(size));
-        expect((await refusal(enrol(ports, { controllers: [address], token }, never))).reason.code).to.equal('controller_untrusted');
+        expect((await refusal(enrol(ports, { controllers: [address], token }, never))).reason.code).to.equal(
+          'controller_untrusted',
+        );
         expect(seen).to.deep.equal([]);
       }));
 
     it('wants a join token and an address', () =>
       withEnrolment(authority, async ({ ports, address }) => {
         const api = newToken('api', authority.fingerprint, (size) => new Uint8Array(size));
-        expect((await refusal(enrol(ports, { controllers: [address], token: api }, never))).reason.code).to.equal('token_invalid');
-        expect((await refusal(enrol(ports, { controllers: [], token: api }, never))).reason.code).to.equal('usage');
+        expect(
+          (await refusal(enrol(ports, { controllers: [address], token: api }, never))).reason.code,
+        ).to.equal('token_invalid');
+        expect((await refusal(enrol(ports, { controllers: [], token: api }, never))).reason.code).to.equal(
+          'usage',
+        );
       }));
 
     it('gives up when it is told to', () =>
@@ -196,7 +210,9 @@ describe('the identity', () => {
         expect(first.value?.message?.$case).to.equal('welcome');
         stream.close();
         const stranger = await (await aTestAuthority()).identity();
-        const refused = await dialGrpc(() => Promise.resolve({ ...stranger, authorityPem: authority.pem }))(controller.address);
+        const refused = await dialGrpc(() => Promise.resolve({ ...stranger, authorityPem: authority.pem }))(
+          controller.address,
+        );
         const error = await refusal(refused.messages[Symbol.asyncIterator]().next());
         expect(error.reason.code).to.equal('controller_away');
         refused.close();
@@ -228,30 +244,56 @@ interface EnrolmentScene {
   readonly fail: (...errors: FraisierError[]) => void;
 }
 
-async function withEnrolment(authority: TestAuthority, work: (scene: EnrolmentScene) => Promise<void>): Promise<void> {
+async function withEnrolment(
+  authority: TestAuthority,
+  work: (scene: EnrolmentScene) => Promise<void>,
+): Promise<void> {
   const { keyPem, chainPem } = await authority.server();
   const server = new Server();
   const seen: EnrollRequest[] = [];
   const failures: FraisierError[] = [];
   server.addService(EnrollmentService, {
-    enroll: (call: ServerUnaryCall<EnrollRequest, EnrollResponse>, answer: (error: unknown, value?: EnrollResponse) => void) => {
+    enroll: (
+      call: ServerUnaryCall<EnrollRequest, EnrollResponse>,
+      answer: (error: unknown, value?: EnrollResponse) => void,
+    ) => {
       seen.push(call.request);
       const failure = failures.shift();
       if (failure !== undefined) return answer(toServiceError(failure));
       void authority.sign(call.request.csrPem).then((certificatePem) => {
-        answer(null, { agentName: 'web-1', labels: {}, certificatePem, authorityPem: authority.pem, controllers: ['10.0.0.1:9091'] });
+        answer(null, {
+          agentName: 'web-1',
+          labels: {},
+          certificatePem,
+          authorityPem: authority.pem,
+          controllers: ['10.0.0.1:9091'],
+        });
       });
     },
   });
-  const tls = ServerCredentials.createSsl(null, [{ private_key: Buffer.from(keyPem), cert_chain: Buffer.from(chainPem) }]);
+  const tls = ServerCredentials.createSsl(null, [
+    { private_key: Buffer.from(keyPem), cert_chain: Buffer.from(chainPem) },
+  ]);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', tls, (error, bound) => (error === null ? resolve(bound) : reject(error)));
   });
   try {
     await withFolder(async (folder) => {
       const store = new IdentityStore(systemDisk, folder);
-      const ports = { identities: store, clock: systemClock, random: () => 0.01, agentVersion: '1', logger: SILENT };
-      await work({ ports, store, address: `127.0.0.1:${port}`, seen, fail: (...errors) => failures.push(...errors) });
+      const ports = {
+        identities: store,
+        clock: systemClock,
+        random: () => 0.01,
+        agentVersion: '1',
+        logger: SILENT,
+      };
+      await work({
+        ports,
+        store,
+        address: `127.0.0.1:${port}`,
+        seen,
+        fail: (...errors) => failures.push(...errors),
+      });
     });
   } finally {
     server.forceShutdown();
@@ -260,7 +302,8 @@ async function withEnrolment(authority: TestAuthority, work: (scene: EnrolmentSc
 
 function killedAt(step: number): Disk {
   let count = 0;
-  const act = (work: () => Promise<void>): Promise<void> => (++count < step ? work() : Promise.reject(new Error('killed')));
+  const act = (work: () => Promise<void>): Promise<void> =>
+    ++count < step ? work() : Promise.reject(new Error('killed'));
   return {
     ...systemDisk,
     writeWhole: (path, bytes, mode) => act(() => systemDisk.writeWhole(path, bytes, mode)),

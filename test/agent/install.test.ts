@@ -15,7 +15,10 @@ describe('installing an agent', () => {
   it('widens the policy, writes the unit, starts it and says so', () =>
     onMachine({}, async ({ folder, ports, asked }) => {
       await enrolled(folder);
-      const done = await installAgent({ ...places(folder), controllers: ['ctl'], paths: ['/srv/shop'] }, ports);
+      const done = await installAgent(
+        { ...places(folder), controllers: ['ctl'], paths: ['/srv/shop'] },
+        ports,
+      );
       expect(done).to.deep.equal([
         `allowed paths in ${join(folder, 'policy.yaml')}: /srv/shop`,
         'enrolled already',
@@ -34,24 +37,34 @@ describe('installing an agent', () => {
 
   it('needs root, and systemd', async () => {
     await onMachine({ root: false }, async ({ folder, ports }) => {
-      expect((await refusal(installAgent(places(folder), ports))).message).to.equal('installing the agent needs root');
+      expect((await refusal(installAgent(places(folder), ports))).message).to.equal(
+        'installing the agent needs root',
+      );
     });
     await onMachine({ systemd: false }, async ({ folder, ports }) => {
-      expect((await refusal(installAgent(places(folder), ports))).message).to.contain('systemd is not running');
+      expect((await refusal(installAgent(places(folder), ports))).message).to.contain(
+        'systemd is not running',
+      );
     });
   });
 
   it('wants a token of a host that is not enrolled, and a controller to take it', () =>
     onMachine({}, async ({ folder, ports }) => {
-      expect((await refusal(installAgent(places(folder), ports))).message).to.equal('this agent is not enrolled');
+      expect((await refusal(installAgent(places(folder), ports))).message).to.equal(
+        'this agent is not enrolled',
+      );
       const environment = { FRAISIER_JOIN_TOKEN: 'frj_x' };
-      expect((await refusal(installAgent(places(folder), { ...ports, environment }))).reason.code).to.equal('usage');
+      expect((await refusal(installAgent(places(folder), { ...ports, environment }))).reason.code).to.equal(
+        'usage',
+      );
     }));
 
   it('says which systemctl failed, and when the unit does not stay up', async () => {
     await onMachine({ fails: 'enable' }, async ({ folder, ports }) => {
       await enrolled(folder);
-      expect((await refusal(installAgent(places(folder), ports))).message).to.equal('systemctl enable fraisier-agent.service failed: no such unit');
+      expect((await refusal(installAgent(places(folder), ports))).message).to.equal(
+        'systemctl enable fraisier-agent.service failed: no such unit',
+      );
     });
     await onMachine({ state: 'ActiveState=activating\nNRestarts=2\n' }, async ({ folder, ports }) => {
       await enrolled(folder);
@@ -102,7 +115,11 @@ async function onMachine(
       systemctl: (...args) => {
         asked.push(args.join(' '));
         const stdout = args[0] === 'show' ? (given.state ?? 'ActiveState=active\nNRestarts=0\n') : '';
-        return Promise.resolve(args[0] === given.fails ? { exitCode: 1, stdout: '', stderr: 'no such unit\n' } : { exitCode: 0, stdout, stderr: '' });
+        return Promise.resolve(
+          args[0] === given.fails
+            ? { exitCode: 1, stdout: '', stderr: 'no such unit\n' }
+            : { exitCode: 0, stdout, stderr: '' },
+        );
       },
       clock: { ...systemClock, sleep: () => Promise.resolve() },
       environment: {},

@@ -92,7 +92,9 @@ describe('the journal', () => {
     withFolder(async (folder) => {
       const disk = watchedDisk();
       const journal = await openJournal(disk, join(folder, 'journal'), 'r_1', nothing);
-      const numbers = await Promise.all(Array.from({ length: 50 }, (_, index) => note(journal, String(index))));
+      const numbers = await Promise.all(
+        Array.from({ length: 50 }, (_, index) => note(journal, String(index))),
+      );
       expect(numbers).to.deep.equal(Array.from({ length: 50 }, (_, index) => index + 1));
       expect(disk.syncs).to.be.lessThan(4);
       await journal.close();
@@ -172,7 +174,9 @@ describe('the journal', () => {
   it('refuses an event too large to be read back, without using up its number', () =>
     withFolder(async (folder) => {
       const journal = await open(join(folder, 'journal'));
-      expect(await failure(note(journal, 'x'.repeat(5 * 1024 * 1024)))).to.have.property('message').that.contains('too large');
+      expect(await failure(note(journal, 'x'.repeat(5 * 1024 * 1024))))
+        .to.have.property('message')
+        .that.contains('too large');
       expect(await note(journal, 'one')).to.equal(1);
       await journal.close();
     }));
@@ -211,7 +215,10 @@ async function filled(path: string, all: readonly string[]): Promise<void> {
 }
 
 function note(journal: Journal, code: string): Promise<number> {
-  return journal.append(AT, { $case: 'stepNote', value: { step: 's', attempt: 1, code, message: '', facts: {} } });
+  return journal.append(AT, {
+    $case: 'stepNote',
+    value: { step: 's', attempt: 1, code, message: '', facts: {} },
+  });
 }
 
 function codes(events: readonly RunEvent[]): readonly string[] {

@@ -17,7 +17,8 @@ import { tlsOf } from './tls.js';
 const PROGRAM = fileURLToPath(new URL('agent-program.js', import.meta.url));
 
 /** Tells the counter that it runs, waits for the gate, and says that it is done. */
-const SCRIPT = 'echo run >> counter; echo begun; while [ ! -e gate ]; do sleep 0.02; done; echo done; echo \'{"revision":null,"pending":[]}\'';
+const SCRIPT =
+  'echo run >> counter; echo begun; while [ ! -e gate ]; do sleep 0.02; done; echo done; echo \'{"revision":null,"pending":[]}\'';
 const ARGV = ['/bin/sh', '-c', SCRIPT];
 
 const KINDS = {
@@ -26,7 +27,10 @@ const KINDS = {
   'a migration': aMigration('step', ARGV),
   'a step that is repeated from its start': {
     ...aCommand('step'),
-    action: { $case: 'migrationStatus', value: { argv: ARGV, user: '', commit: COMMIT, expect: undefined, environment: {} } },
+    action: {
+      $case: 'migrationStatus',
+      value: { argv: ARGV, user: '', commit: COMMIT, expect: undefined, environment: {} },
+    },
   },
 } as const satisfies Record<string, Step>;
 
@@ -45,18 +49,25 @@ describe('the agent, killed with SIGKILL', () => {
         onRealHost(authority, async ({ controller, folder, start }) => {
           const release = join(folder, 'app', 'releases', COMMIT);
           const first = await start();
-          if (moment === 'before the step') controller.cutAt = (_, message) => message === 'runStarted' && first.kill('SIGKILL');
+          if (moment === 'before the step')
+            controller.cutAt = (_, message) => message === 'runStarted' && first.kill('SIGKILL');
           if (moment === 'after the step') await writeFile(join(release, 'gate'), '');
           controller.assign(assignmentIn(folder, step));
-          if (moment === 'inside the step') await until('the command to run', async () => (await runsOf(release)) > 0);
-          if (moment === 'after the step') await until('its end', () => told(controller.run().events).some((word) => word.startsWith('-step')));
+          if (moment === 'inside the step')
+            await until('the command to run', async () => (await runsOf(release)) > 0);
+          if (moment === 'after the step')
+            await until('its end', () =>
+              told(controller.run().events).some((word) => word.startsWith('-step')),
+            );
           first.kill('SIGKILL');
           await gone(first);
           controller.cutAt = () => false;
           const second = await start();
           await until('the second to be connected', () => controller.hellos.length >= 2);
           await writeFile(join(release, 'gate'), '');
-          await until('the end of the run', () => told(controller.run().events).at(-1)?.startsWith('run succeeded'));
+          await until('the end of the run', () =>
+            told(controller.run().events).at(-1)?.startsWith('run succeeded'),
+          );
           if (!step.repeatable) expect(await runsOf(release)).to.equal(1);
           expect(controller.problems).to.deep.equal([]);
           if (kind !== 'a step that is repeated from its start') {
@@ -99,14 +110,21 @@ async function onRealHost(authority: TestAuthority, work: (host: RealHost) => Pr
     const [state, policy] = [join(folder, 'state'), join(folder, 'policy.yaml')];
     await mkdir(join(folder, 'app', 'releases', COMMIT), { recursive: true });
     await mkdir(state);
-    await writeFile(policy, `paths: [${folder}]\ncommands: ["/bin/sh **"]\nusers: [${userInfo().username}]\n`, { mode: 0o644 });
+    await writeFile(
+      policy,
+      `paths: [${folder}]\ncommands: ["/bin/sh **"]\nusers: [${userInfo().username}]\n`,
+      { mode: 0o644 },
+    );
     const identities = new IdentityStore(systemDisk, state);
     await identities.save(await authority.identity());
     await identities.setControllers([controller.address]);
     const agents: ChildProcess[] = [];
     const start = async (): Promise<ChildProcess> => {
       const before = controller.hellos.length;
-      const agent = spawn(process.execPath, [PROGRAM, state, policy], { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
+      const agent = spawn(process.execPath, [PROGRAM, state, policy], {
+        stdio: 'ignore',
+        env: { PATH: process.env['PATH'] },
+      });
       agents.push(agent);
       await until('the agent to be connected', () => controller.hellos.length > before);
       return agent;
@@ -134,7 +152,9 @@ async function runsOf(release: string): Promise<number> {
 }
 
 function lastAttempt(controller: TestController): string {
-  const attempts = controller.run().events.flatMap(({ event }) => (event?.$case === 'stepStarted' ? [event.value.attempt] : []));
+  const attempts = controller
+    .run()
+    .events.flatMap(({ event }) => (event?.$case === 'stepStarted' ? [event.value.attempt] : []));
   return `step.${Math.max(...attempts)}`;
 }
 

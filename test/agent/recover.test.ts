@@ -58,7 +58,8 @@ describe('after a restart of the agent', () => {
               if (found === 'running') await endAdopted(host);
               const events = await finished(runs);
               expect(told(events).slice(2)).to.deep.equal(expectedOf(kind, found, boot));
-              if (!KINDS[kind].repeatable) expect(host.exec.started.length + (wasStarted ? 1 : 0)).to.be.at.most(1);
+              if (!KINDS[kind].repeatable)
+                expect(host.exec.started.length + (wasStarted ? 1 : 0)).to.be.at.most(1);
               expect(await runs.get('r_1')?.folder.commands()).to.deep.equal([]);
             });
           }));
@@ -72,10 +73,17 @@ describe('after a restart of the agent', () => {
       await leftBehind(host, aMigration('step'), { ended: 'running' });
       host.clock.advance(15_000);
       await withRuns(host, async (runs) => {
-        await until('the rest of the limit', () => host.clock.sleepers(5_000) === 1 && host.clock.sleepers(5_001) === 0);
+        await until(
+          'the rest of the limit',
+          () => host.clock.sleepers(5_000) === 1 && host.clock.sleepers(5_001) === 0,
+        );
         host.clock.advance(5_000);
         const events = await finished(runs);
-        expect(told(events).slice(2)).to.deep.equal(['.step#1 adopted', '-step#1 failed: timed_out', 'run failed: timed_out']);
+        expect(told(events).slice(2)).to.deep.equal([
+          '.step#1 adopted',
+          '-step#1 failed: timed_out',
+          'run failed: timed_out',
+        ]);
         const end = events.at(-2)?.event;
         expect(end?.$case === 'stepFinished' && end.value.durationMs).to.equal(20_000);
       });
@@ -112,7 +120,11 @@ describe('after a restart of the agent', () => {
       await withRuns(host, () => until('the stop', () => host.exec.stopped.length === 1));
       host.exec.stoppable = true;
       await withRuns(host, async (runs) => {
-        expect(told(await finished(runs)).slice(2)).to.deep.equal(['+step#2', '-step#2 succeeded', 'run succeeded']);
+        expect(told(await finished(runs)).slice(2)).to.deep.equal([
+          '+step#2',
+          '-step#2 succeeded',
+          'run succeeded',
+        ]);
       });
     }));
 
@@ -124,7 +136,11 @@ describe('after a restart of the agent', () => {
         await until('the second look', () => host.clock.sleepers() === 1);
         host.exec.set('r_1-step-1-1', { ended: 'exited', exitCode: 0 });
         host.clock.advance(1_000);
-        expect(told(await finished(runs)).slice(2)).to.deep.equal(['.step#1 adopted', '-step#1 succeeded', 'run succeeded']);
+        expect(told(await finished(runs)).slice(2)).to.deep.equal([
+          '.step#1 adopted',
+          '-step#1 succeeded',
+          'run succeeded',
+        ]);
       });
     }));
 
@@ -133,7 +149,10 @@ describe('after a restart of the agent', () => {
       const host = aHost(folder);
       await leftBehind(host, aStage('step'), { ended: 'absent' }, 5);
       await withRuns(host, async (runs) => {
-        expect(told(await finished(runs)).slice(2)).to.deep.equal(['-step#5 interrupted: outcome_unknown', 'run interrupted: outcome_unknown']);
+        expect(told(await finished(runs)).slice(2)).to.deep.equal([
+          '-step#5 interrupted: outcome_unknown',
+          'run interrupted: outcome_unknown',
+        ]);
       });
     }));
 
@@ -143,7 +162,9 @@ describe('after a restart of the agent', () => {
       await leftBehind(host, aMigration('step'), { ended: 'exited', exitCode: 0 });
       await withRuns(host, async (runs) => {
         await finished(runs);
-        expect(await systemDisk.size(runs.get('r_1')?.folder.logPath({ step: 'step', attempt: 1 }) ?? '')).to.equal(0);
+        expect(
+          await systemDisk.size(runs.get('r_1')?.folder.logPath({ step: 'step', attempt: 1 }) ?? ''),
+        ).to.equal(0);
       });
     }));
 
@@ -180,7 +201,12 @@ describe('after a restart of the agent', () => {
 });
 
 describe('an agent killed before any write to its disk', () => {
-  const assignment = anAssignment([aCommand('install'), aMigration(), aStage(), aCommand('hook', ['x'], { repeatable: false })]);
+  const assignment = anAssignment([
+    aCommand('install'),
+    aMigration(),
+    aStage(),
+    aCommand('hook', ['x'], { repeatable: false }),
+  ]);
 
   it('never runs twice what must not be, and ends every run', async () => {
     const writes = await withFolder((folder) => countWrites(folder, assignment));
@@ -203,7 +229,18 @@ async function leftBehind(
   if (found !== null) {
     const id = `r_1-step-${attempt}-1`;
     const outputFile = folder.logPath({ step: 'step', attempt });
-    const spec: ExecSpec = { id, argv: ['x'], cwd: '/', user: null, environment: { SECRET: 'x' }, environmentFile: null, outputFile, captureFile: null, folder: folder.path, graceMs: 1 };
+    const spec: ExecSpec = {
+      id,
+      argv: ['x'],
+      cwd: '/',
+      user: null,
+      environment: { SECRET: 'x' },
+      environmentFile: null,
+      outputFile,
+      captureFile: null,
+      folder: folder.path,
+      graceMs: 1,
+    };
     await folder.recordCommand({ step: 'step', attempt, number: 1, spec });
     if (found.ended !== 'absent') host.exec.set(id, found);
   }
@@ -246,7 +283,12 @@ async function killedAt(folder: string, assignment: Assignment, at: number): Pro
 }
 
 /** From its so-maniest write on, nothing reaches the disk and nothing comes back. */
-function mortalDisk(diesAt: number): { disk: Disk; dead: Promise<void>; writes: () => number; bury: () => Promise<void> } {
+function mortalDisk(diesAt: number): {
+  disk: Disk;
+  dead: Promise<void>;
+  writes: () => number;
+  bury: () => Promise<void>;
+} {
   const files: AppendFile[] = [];
   let count = 0;
   let die = (): void => undefined;
@@ -266,7 +308,11 @@ function mortalDisk(diesAt: number): { disk: Disk; dead: Promise<void>; writes: 
     openForAppend: async (path) => {
       const file = await systemDisk.openForAppend(path);
       files.push(file);
-      return { ...file, write: (bytes) => write(() => file.write(bytes)), sync: () => write(() => file.sync()) };
+      return {
+        ...file,
+        write: (bytes) => write(() => file.write(bytes)),
+        sync: () => write(() => file.sync()),
+      };
     },
   };
   const bury = async (): Promise<void> => {

@@ -8,6 +8,7 @@ import { Lease } from '../../agent/lease.js';
 import { LOG_CAP_BYTES } from '../../agent/log-cap.js';
 import type { Runs } from '../../agent/runs.js';
 import type { StepContext } from '../../agent/steps/step.js';
+import { traceOf } from '../../agent/trace.js';
 import { until } from '../support/until.js';
 import { aCommand, aMigration, anAssignment, aStage, told, withFolder } from './builders.js';
 import { forever } from './fake-exec.js';
@@ -53,7 +54,9 @@ describe('a run', () => {
       host.exec.prints = () => texts.shift() ?? '';
       await runs.accept(anAssignment([aStage()]));
       const said = runEnd(await finished(runs)).reason?.message ?? '';
-      expect(said).to.have.length(4096).and.match(/^x+last words\n$/);
+      expect(said)
+        .to.have.length(4096)
+        .and.match(/^x+last words\n$/);
     }));
 
   it('keeps captured output apart from the log, and removes it afterwards', () =>
@@ -81,14 +84,20 @@ describe('a run', () => {
     onHost({}, async (host, runs) => {
       host.exec.prints = () => 'x'.repeat(LOG_CAP_BYTES);
       await runs.accept(anAssignment([aCommand('flood')]));
-      expect(stepEnds(await finished(runs))[0]).to.deep.include({ logBytes: LOG_CAP_BYTES, logTruncated: true });
+      expect(stepEnds(await finished(runs))[0]).to.deep.include({
+        logBytes: LOG_CAP_BYTES,
+        logTruncated: true,
+      });
     }));
 
   it('takes the limit of ten minutes for a step that names none', () =>
     onHost({}, async (host, runs) => {
       host.exec.script = () => ({ ended: 'running' });
       await runs.accept(anAssignment([aCommand('slow', ['slow'], { timeoutMs: 0 })]));
-      await until('the command to run', () => host.exec.started.length === 1 && host.clock.sleepers(600_000) === 1);
+      await until(
+        'the command to run',
+        () => host.exec.started.length === 1 && host.clock.sleepers(600_000) === 1,
+      );
       host.clock.advance(600_000);
       expect(told(await finished(runs)).at(-1)).to.equal('run failed: timed_out');
     }));
@@ -102,10 +111,16 @@ describe('a run', () => {
       }));
 
     it('fails with the reason for which it cannot be read', () =>
-      onHost({ loadPolicy: () => Promise.reject(new FraisierError('invalid_configuration', 'line 3')) }, async (_, runs) => {
-        await runs.accept(anAssignment([aCommand('one')]));
-        expect(told(await finished(runs))).to.deep.equal(['run started', 'run failed: invalid_configuration']);
-      }));
+      onHost(
+        { loadPolicy: () => Promise.reject(new FraisierError('invalid_configuration', 'line 3')) },
+        async (_, runs) => {
+          await runs.accept(anAssignment([aCommand('one')]));
+          expect(told(await finished(runs))).to.deep.equal([
+            'run started',
+            'run failed: invalid_configuration',
+          ]);
+        },
+      ));
 
     it('is read again, in a while, when reading it broke', () => {
       let reads = 0;
@@ -191,7 +206,9 @@ describe('a run', () => {
         host.clock.advance(20_000);
         const events = await finished(runs);
         expect(told(events)).to.include('-one#1 failed: timed_out');
-        expect(stepEnds(events)[0]?.reason?.message).to.equal('the step one took longer than its limit of 20 s and was stopped');
+        expect(stepEnds(events)[0]?.reason?.message).to.equal(
+          'the step one took longer than its limit of 20 s and was stopped',
+        );
         expect(stepEnds(events)[0]?.durationMs).to.equal(20_000);
         expect(host.exec.stopped).to.deep.equal(['r_1-one-1-1']);
       }));
@@ -203,7 +220,9 @@ describe('a run', () => {
         host.clock.advance(20_000);
         await until('the grace', () => host.clock.sleepers(6_000) === 1);
         host.clock.advance(6_000);
-        expect(stepEnds(await finished(runs))[0]?.reason?.message).to.contain('did not end when it was told to');
+        expect(stepEnds(await finished(runs))[0]?.reason?.message).to.contain(
+          'did not end when it was told to',
+        );
       }));
 
     it('leaves the record of a command that cannot be stopped', () =>
@@ -351,14 +370,30 @@ describe('a run', () => {
       onHost({}, async (host, runs) => {
         host.exec.script = () => ({ ended: 'running' });
         const target = anAssignment([]).target ?? expect.fail();
-        const unit = { ...aCommand('restart'), action: { $case: 'restart', value: { how: { $case: 'systemdService', value: 'x.service' } } } } as const;
-        const stop = { ...aCommand('stop'), action: { $case: 'deactivate', value: { systemdService: 'x.service' } } } as const;
+        const unit = {
+          ...aCommand('restart'),
+          action: { $case: 'restart', value: { how: { $case: 'systemdService', value: 'x.service' } } },
+        } as const;
+        const stop = {
+          ...aCommand('stop'),
+          action: { $case: 'deactivate', value: { systemdService: 'x.service' } },
+        } as const;
         const elsewhere = { ...target, fraise: 'other', appPath: '/srv/other' };
         await runs.accept(anAssignment([aCommand('one')], { runId: 'r_1' }));
         await runs.accept(anAssignment([aCommand('one')], { runId: 'r_2' }));
-        await runs.accept(anAssignment([aCommand('one')], { runId: 'r_3', target: { ...elsewhere, fraise: 'second', appPath: '/srv/shop' } }));
+        await runs.accept(
+          anAssignment([aCommand('one')], {
+            runId: 'r_3',
+            target: { ...elsewhere, fraise: 'second', appPath: '/srv/shop' },
+          }),
+        );
         await runs.accept(anAssignment([aCommand('one'), unit], { runId: 'r_4', target: elsewhere }));
-        await runs.accept(anAssignment([stop], { runId: 'r_5', target: { ...elsewhere, fraise: 'third', appPath: '/srv/third' } }));
+        await runs.accept(
+          anAssignment([stop], {
+            runId: 'r_5',
+            target: { ...elsewhere, fraise: 'third', appPath: '/srv/third' },
+          }),
+        );
         await until('two runs to work', () => host.exec.started.length === 2);
         expect(host.exec.started).to.have.members(['r_1-one-1-1', 'r_4-one-1-1']);
         host.exec.script = () => ({ ended: 'exited', exitCode: 0 });
@@ -414,6 +449,112 @@ describe('a run', () => {
       }));
   });
 
+  it('is taken up again, as after a restart, when its journal could not be written', () => {
+    const disk = fragileDisk();
+    return onHost({ disk }, async (host, runs) => {
+      host.exec.script = () => {
+        disk.broken = true;
+        return { ended: 'exited', exitCode: 0 };
+      };
+      await runs.accept(anAssignment([aMigration()]));
+      await until('the pause', () => host.clock.sleepers(30_000) === 1);
+      disk.broken = false;
+      host.clock.advance(30_000);
+      expect(told(await finished(runs)).slice(1)).to.deep.equal([
+        '+migrate#1',
+        '.migrate#1 adopted',
+        '-migrate#1 succeeded',
+        'run succeeded',
+      ]);
+      expect(host.exec.started).to.deep.equal(['r_1-migrate-1-1']);
+    });
+  });
+
+  it('ends on a full disk with what was kept free for it', () => {
+    const disk = fragileDisk();
+    return onHost({ disk }, async (host, runs) => {
+      await runs.accept(anAssignment([aCommand('one')]));
+      await finished(runs);
+      expect(await systemDisk.size(join(host.stateFolder, 'runs', 'r_1', 'reserve'))).to.equal(65_536);
+      disk.full = true;
+      await runs.accept(anAssignment([aCommand('one')], { runId: 'r_2' })).catch(() => undefined);
+      expect(told(await finished(runs, 'r_2')).at(-1)).to.equal('run succeeded');
+      expect(await systemDisk.size(join(host.stateFolder, 'runs', 'r_2', 'reserve'))).to.equal(0);
+    });
+  });
+
+  it('is left as it is, wherever the agent is stopped', () =>
+    onHost({}, async (host, runs) => {
+      host.lease.end();
+      await runs.accept(anAssignment([aMigration()]));
+      await hasTold(runs, '.migrate#1 waiting');
+      await runs.leave();
+      let asked = (): void => undefined;
+      const stopped = new Promise<void>((resolve) => (asked = resolve));
+      const loadPolicy: TestHost['loadPolicy'] = async () => {
+        asked();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return host.loadPolicy();
+      };
+      await withRuns({ ...host, loadPolicy }, () => stopped);
+      host.lease.renew(host.clock.uptimeMs(), 1_000);
+      await withRuns(host, async (later) => {
+        const words = told(await finished(later));
+        expect(words).to.deep.equal([
+          'run started',
+          '+migrate#1',
+          '.migrate#1 waiting',
+          '-migrate#1 succeeded',
+          'run succeeded',
+        ]);
+      });
+    }));
+
+  it('forgets nothing when the note of what was acknowledged is lost or unreadable', () =>
+    onHost({}, async (host, runs) => {
+      await runs.accept(anAssignment([aCommand('one')]));
+      await finished(runs);
+      await runs.acknowledge('r_1', 2);
+      await runs.acknowledge('r_1', 3);
+      await runs.leave();
+      await withRuns(host, (later) => {
+        expect(later.get('r_1')?.folder.acknowledged).to.equal(3);
+        return Promise.resolve();
+      });
+      await writeFile(join(host.stateFolder, 'runs', 'r_1', 'acknowledged'), 'x');
+      await withRuns(host, (later) => {
+        expect(later.get('r_1')?.folder.acknowledged).to.equal(0);
+        return Promise.resolve();
+      });
+    }));
+
+  it('reads a journal whatever is in it', () => {
+    const finish = {
+      step: 'x',
+      attempt: 1,
+      outcome: Outcome.SUCCEEDED,
+      reason: undefined,
+      durationMs: 0,
+      result: undefined,
+      logBytes: 0,
+      logTruncated: false,
+    };
+    const events = [
+      { runId: 'r', seq: 1, at: undefined, event: undefined },
+      { runId: 'r', seq: 2, at: undefined, event: { $case: 'stepFinished', value: finish } },
+      {
+        runId: 'r',
+        seq: 3,
+        at: undefined,
+        event: { $case: 'stepStarted', value: { step: 'y', attempt: 1, bootId: '' } },
+      },
+    ] as const;
+    const trace = traceOf(events);
+    expect([...trace.steps]).to.deep.equal([
+      ['y', { attempt: 1, bootId: '', startedAt: new Date(0), finished: null }],
+    ]);
+  });
+
   it('is given up when its journal is damaged, and stays known', () =>
     onHost({}, async (host, runs) => {
       host.exec.script = () => ({ ended: 'running' });
@@ -442,8 +583,17 @@ function stepEnds(events: Parameters<typeof told>[0]): readonly StepFinished[] {
 }
 
 async function captureStep(_: unknown, context: StepContext) {
-  const end = await context.command({ argv: ['status'], cwd: '/srv', user: 'app', environmentFile: '/etc/env', capture: true });
-  return { outcome: Outcome.SUCCEEDED, result: { summary: end.ended === 'exited' ? end.output : '' } } as const;
+  const end = await context.command({
+    argv: ['status'],
+    cwd: '/srv',
+    user: 'app',
+    environmentFile: '/etc/env',
+    capture: true,
+  });
+  return {
+    outcome: Outcome.SUCCEEDED,
+    result: { summary: end.ended === 'exited' ? end.output : '' },
+  } as const;
 }
 
 async function noteStep(_: unknown, context: StepContext) {
@@ -456,7 +606,9 @@ async function noteStep(_: unknown, context: StepContext) {
 async function stubbornStep(_: unknown, context: StepContext) {
   await context.command({ argv: ['one'] });
   const end = await context.command({ argv: ['two'] });
-  return end.ended === 'stopped' ? ({ outcome: Outcome.CANCELLED, reason: end.reason } as const) : expect.fail(end.ended);
+  return end.ended === 'stopped'
+    ? ({ outcome: Outcome.CANCELLED, reason: end.reason } as const)
+    : expect.fail(end.ended);
 }
 
 async function succeedWhenStopped(_: unknown, context: StepContext) {
@@ -464,8 +616,34 @@ async function succeedWhenStopped(_: unknown, context: StepContext) {
   return { outcome: Outcome.SUCCEEDED } as const;
 }
 
+/** Appends fail as long as it is `broken`; while it is `full`, once per file until something is removed. */
+function fragileDisk(): Disk & { broken: boolean; full: boolean } {
+  const disk = {
+    ...systemDisk,
+    broken: false,
+    full: false,
+    remove: (path: string) => {
+      disk.full = false;
+      return systemDisk.remove(path);
+    },
+    openForAppend: async (path: string) => {
+      const file = await systemDisk.openForAppend(path);
+      const write = (bytes: Uint8Array): Promise<void> => {
+        if (disk.broken) return Promise.reject(Object.assign(new Error('bad disk'), { code: 'EIO' }));
+        if (disk.full) return Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }));
+        return file.write(bytes);
+      };
+      return { ...file, write };
+    },
+  };
+  return disk;
+}
+
 /** Runs of a host in a folder of its own; `disk.beforeWrite`, when a test sets it, is told of every whole file. */
-async function onHost(more: Partial<TestHost>, work: (host: TestHost, runs: Runs) => Promise<void>): Promise<void> {
+async function onHost(
+  more: Partial<TestHost>,
+  work: (host: TestHost, runs: Runs) => Promise<void>,
+): Promise<void> {
   await withFolder(async (folder) => {
     const disk: Disk & { beforeWrite?: (path: string) => void } = {
       ...systemDisk,

@@ -1,156 +1,180 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FRAISIER, plainEnvironment } from '../support/fraisier-program.js';
-import { signedPush } from '../support/github.js';
 import { Program } from '../support/program.js';
-import { mustRun, runCommand, type CommandOptions, type CommandOutput } from '../support/run-command.js';
+import type { CommandOptions, CommandOutput } from '../support/run-command.js';
 import { until } from '../support/until.js';
+import type { Host } from './lab/host.js';
 import { startLab, type Lab } from './lab/lab.js';
 
-const SECRET = 'a-webhook-secret-of-the-fleet';
-const GIT_PORT = 8081;
+/** Hosts that run agents, in the order of rollouts; one more is the laptop. */
+export const SERVERS = ['h1', 'h2'] as const;
+export type Server = (typeof SERVERS)[number];
+const LAPTOP = 'laptop';
+/** Who sits at the laptop, and what the services run as: an ordinary user of every host. */
+export const USER = 'deploy';
+/** Short, so that a host that is cut off is seen to be away soon. */
+const LEASE_MS = 6_000;
+const REPOSITORIES_PORT = 8000;
 
-/** A lab with a controller in its hub and, on every host, the real agent as a real systemd service. */
+/** Boots the hosts, starts the controller and logs the laptop in with the first token; leaves nothing behind when it throws. */
+export async function startFleet(): Promise<Fleet> {
+  const lab = await startLab({ hosts: [...SERVERS, LAPTOP] });
+  const fleet = new Fleet(lab);
+  try {
+    await fleet.start();
+    return fleet;
+  } catch (error) {
+    await fleet.stop();
+    throw error;
+  }
+}
+
+/** A controller on a machine of its own, hosts for agents, and a laptop with the command line, on one network. */
 export class Fleet {
   readonly lab: Lab;
   readonly controller: Program;
-  /** Repositories in this folder are served to the hosts. */
+  /** Bare repositories below it are served to the hosts as `<repositoriesUrl>/NAME.git`. */
   readonly repositories: string;
+  readonly repositoriesUrl: string;
   readonly #git: Program;
-  readonly #socket: string;
+  readonly #tokenFile: string;
 
   constructor(lab: Lab) {
     this.lab = lab;
     this.repositories = join(lab.folder, 'repositories');
-    const socket = join(lab.folder, 'fraisier.sock');
-    this.#socket = `unix:${socket}`;
-    const at = (port: number) => `${lab.address}:${port}`;
-    const listen = ['--http', at(8080), '--grpc', at(9090), '--agents', at(9091), '--advertise', lab.address];
-    this.controller = new Program({
-      name: 'controller',
-      argv: lab.argv([
-        process.execPath,
-        FRAISIER,
-        'controller',
-        ...listen,
-        '--socket',
-        socket,
-        '--state',
-        join(lab.folder, 'controller'),
-      ]),
-      environment: { ...plainEnvironment(), GITHUB_WEBHOOK_SECRET: SECRET, FRAISIER_LEASE_MS: '6000' },
-      cwd: lab.folder,
-      logFile: join(lab.folder, 'controller.log'),
-      ready: (signal) => this.#answers(`http://${at(8080)}/health`, signal, '-f'),
-    });
-    const server = fileURLToPath(new URL('git-server.js', import.meta.url));
-    this.#git = new Program({
-      name: 'git server',
-      argv: lab.argv([process.execPath, server, this.repositories, lab.address, String(GIT_PORT)]),
-      environment: plainEnvironment(),
-      cwd: lab.folder,
-      logFile: join(lab.folder, 'git.log'),
-      ready: (signal) => this.#answers(`http://${at(GIT_PORT)}/none/info/refs`, signal),
-    });
-  }
-
-  /** Starts controller and git server, and makes every host an agent. */
-  async start(allow: readonly string[]): Promise<void> {
-    await mkdir(this.repositories);
-    // The embedded server runs as another user, who must be able to pass through to its data.
-    await mkdir(join(this.lab.folder, 'controller'));
-    await chmod(this.lab.folder, 0o711);
-    await Promise.all([this.controller.start(), this.#git.start()]);
-    for (const host of this.lab.hosts) await this.#install(host.name, allow);
-  }
-
-  /** The address of a repository, as hosts and webhooks know it. */
-  repository(name: string): string {
-    return `http://${this.lab.address}:${GIT_PORT}/${name}.git`;
-  }
-
-  cli(args: readonly string[], options: CommandOptions = {}): Promise<CommandOutput> {
-    return runCommand([process.execPath, FRAISIER, ...args], {
-      ...options,
-      environment: this.#environment(),
-    });
-  }
-
-  /** As `cli` with `--json`, parsed; throws unless it ends with 0. */
-  async json<T>(args: readonly string[]): Promise<T> {
-    return JSON.parse(
-      await mustRun([process.execPath, FRAISIER, ...args, '--json'], { environment: this.#environment() }),
-    ) as T;
-  }
-
-  async apply(configuration: string): Promise<void> {
-    const file = join(this.lab.folder, 'fraises.yaml');
-    await writeFile(file, configuration);
-    await mustRun([process.execPath, FRAISIER, 'apply', file], { environment: this.#environment() });
-  }
-
-  /** Sends a signed push of a commit to `main` and returns the deployment it started. */
-  async push(repository: string, commit: string): Promise<string> {
-    const { headers, body } = signedPush({ repository, branch: 'main', commit, secret: SECRET });
-    const words = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
-    const url = `http://${this.lab.address}:8080/webhook`;
-    const answer = await this.lab.must(['curl', '-sS', '--data-binary', '@-', ...words, url], {
-      input: body,
-    });
-    const [id] = (JSON.parse(answer) as { deployments?: readonly string[] }).deployments ?? [];
-    if (id === undefined) throw new Error(`not accepted: ${answer}`);
-    return id;
-  }
-
-  /** Waits until the agent of a host is connected, or is not. */
-  async connected(name: string, wanted = true): Promise<void> {
-    await until(
-      `agent ${name} to be ${wanted ? 'connected' : 'away'}`,
-      async () => {
-        const { agents } = await this.json<{ agents: readonly { name: string; status: string }[] }>([
-          'agents',
-        ]);
-        return agents.some((agent) => agent.name === name && (agent.status === 'connected') === wanted);
+    this.repositoriesUrl = `http://${lab.address}:${REPOSITORIES_PORT}`;
+    this.#tokenFile = join(lab.folder, 'first-token');
+    this.controller = this.#program(
+      'controller',
+      [FRAISIER, 'controller', ...this.#flags()],
+      async (signal) => {
+        const healthy = async () => (await this.#get(`http://${lab.address}:8080/health`)) === 200;
+        await until('the controller to be healthy', healthy, { timeoutMs: 60_000, everyMs: 100, signal });
       },
-      { timeoutMs: 60_000, everyMs: 300 },
     );
+    const server = fileURLToPath(new URL('git-server.js', import.meta.url));
+    const place = [this.repositories, lab.address, String(REPOSITORIES_PORT)];
+    this.#git = this.#program('repositories', [server, ...place], async (signal) => {
+      const answers = async () => (await this.#get(this.repositoriesUrl)) > 0;
+      await until('the repositories to be served', answers, { everyMs: 100, signal });
+    });
   }
 
-  /** Ends everything; may be called twice. */
+  /** The host of an agent. */
+  server(name: Server): Host {
+    return this.lab.host(name);
+  }
+
+  get laptop(): Host {
+    return this.lab.host(LAPTOP);
+  }
+
+  /** Starts what is not a host, and logs in; once. */
+  async start(): Promise<void> {
+    // The embedded PostgreSQL runs as another user, who must be able to pass through.
+    await chmod(this.lab.folder, 0o711);
+    await mkdir(join(this.lab.folder, 'controller'));
+    await mkdir(this.repositories);
+    await Promise.all([this.controller.start(), this.#git.start()]);
+    const { code, stdout, stderr } = await this.login();
+    if (code !== 0) throw new Error(`the laptop cannot log in (${code}):\n${stdout}${stderr}`);
+  }
+
+  /** `fraisier login` on the laptop, the token on its standard input. */
+  async login(): Promise<CommandOutput> {
+    return this.cli(['login', this.lab.address], { input: await readFile(this.#tokenFile, 'utf8') });
+  }
+
+  /** Runs `fraisier …args` on the laptop, as an ordinary user. */
+  cli(args: readonly string[], options: CommandOptions = {}): Promise<CommandOutput> {
+    const asUser = ['runuser', '-u', USER, '--', 'env', `HOME=/home/${USER}`] as const;
+    return this.laptop.exec([...asUser, 'fraisier', ...args], { timeoutMs: 120_000, ...options });
+  }
+
+  /** As `cli`; throws with the command line's words unless it ends with 0. Returns standard output. */
+  async must(args: readonly string[], options: CommandOptions = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.cli(args, options);
+    if (code !== 0) throw new Error(`fraisier ${args.join(' ')} ended with ${code}:\n${stdout}${stderr}`);
+    return stdout;
+  }
+
+  /** As `must` with `--json`, parsed. */
+  async json<T>(args: readonly string[]): Promise<T> {
+    return JSON.parse(await this.must([...args, '--json'])) as T;
+  }
+
+  /** Applies a configuration from the laptop; throws when it is refused. */
+  async apply(configuration: string): Promise<void> {
+    await writeFile(join(this.laptop.root, 'home', USER, 'fraises.yaml'), configuration);
+    await this.must(['apply', `/home/${USER}/fraises.yaml`]);
+  }
+
+  /** `connected`, `away` or `revoked`; empty when it never enrolled. */
+  async statusOf(server: Server): Promise<string> {
+    const { agents } = await this.json<{ agents: { name: string; status: string }[] }>(['agents']);
+    return agents.find((agent) => agent.name === server)?.status ?? '';
+  }
+
+  async connected(server: Server): Promise<void> {
+    const here = async () => (await this.statusOf(server)) === 'connected';
+    await until(`the agent on ${server} to be connected`, here, { timeoutMs: 60_000, everyMs: 200 });
+  }
+
+  /** The ends of the logs of the controller and of every agent that can be asked, for a test that failed. */
+  async logs(): Promise<string> {
+    const agents = SERVERS.map(async (name) => {
+      const journal = [
+        'journalctl',
+        '--no-pager',
+        '--output=cat',
+        '--lines=15',
+        '--unit=fraisier-agent',
+      ] as const;
+      const said = await this.server(name)
+        .exec(journal)
+        .catch(() => ({ stdout: '(is off)' }));
+      return `agent on ${name}:\n${said.stdout}`;
+    });
+    return [`controller:\n${await this.controller.logTail()}`, ...(await Promise.all(agents))].join('\n\n');
+  }
+
+  /** Ends everything and takes the lab down. May be called twice. */
   async stop(): Promise<void> {
     await Promise.all([this.controller.stop(), this.#git.stop()]);
     await this.lab.stop();
   }
 
-  async #install(name: string, allow: readonly string[]): Promise<void> {
-    const { token } = await this.json<{ token: string }>(['agents', 'token', '--name', name]);
-    const join = ['--controller', this.lab.address, '--join-token-file', '-'];
-    await this.lab.host(name).must(['fraisier', 'agent', 'install', ...join, ...allow], { input: token });
-    await this.connected(name);
+  #flags(): readonly string[] {
+    const { address, folder } = this.lab;
+    const places = ['--state', join(folder, 'controller'), '--socket', join(folder, 'control.sock')];
+    return ['--advertise', address, '--first-token-file', this.#tokenFile, ...places];
   }
 
-  /** With `-f` among the flags, only an answer that says all is well counts. */
-  async #answers(url: string, signal: AbortSignal, ...flags: readonly string[]): Promise<void> {
-    const asks = async () =>
-      (await this.lab.exec(['curl', '-s', ...flags, '-o', '/dev/null', url])).code === 0;
-    await until(`${url} to answer`, asks, { timeoutMs: 60_000, everyMs: 200, signal });
+  #program(name: string, script: readonly string[], ready: (signal: AbortSignal) => Promise<void>): Program {
+    return new Program({
+      name,
+      argv: this.lab.argv([process.execPath, ...script]),
+      environment: { ...plainEnvironment(), FRAISIER_LEASE_MS: String(LEASE_MS) },
+      cwd: this.lab.folder,
+      logFile: join(this.lab.folder, `${name}.log`),
+      ready,
+    });
   }
 
-  #environment(): Record<string, string | undefined> {
-    return { ...plainEnvironment(), FRAISIER_CONTROLLER: this.#socket };
-  }
-}
-
-/** Boots a fleet; `allow` are the policy flags of `agent install`. Leaves nothing behind when it throws. */
-export async function startFleet(hosts: readonly string[], allow: readonly string[]): Promise<Fleet> {
-  const fleet = new Fleet(await startLab({ hosts }));
-  try {
-    await fleet.start(allow);
-    return fleet;
-  } catch (error) {
-    const said = await fleet.controller.logTail();
-    await fleet.stop();
-    throw new Error(`the fleet did not start; the controller's last words:\n${said}`, { cause: error });
+  /** The status of the answer; 0: nobody answers. */
+  async #get(url: string): Promise<number> {
+    const asked = [
+      'curl',
+      '--silent',
+      '--output',
+      '/dev/null',
+      '--max-time',
+      '2',
+      '--write-out',
+      '%{http_code}',
+    ];
+    return Number((await this.lab.exec([...asked, url])).stdout);
   }
 }

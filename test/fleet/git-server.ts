@@ -1,46 +1,59 @@
 import { spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 
-// Serves the repositories of a folder over smart HTTP, as git hosts do: `git-server.js FOLDER ADDRESS PORT`.
-const [folder = '', address, port] = process.argv.slice(2);
+/**
+ * `node git-server.js FOLDER ADDRESS PORT`: serves the bare repositories below FOLDER over HTTP, read-only, by git's own
+ * CGI program, until it is killed.
+ */
+function main([folder = '', address = '', port = '']: readonly string[]): void {
+  const server = createServer((request, response) => serve(folder, request, response));
+  server.listen(Number(port), address);
+}
 
-createServer(answer).listen(Number(port), address);
+function serve(folder: string, request: IncomingMessage, response: ServerResponse): void {
+  const { pathname, search } = new URL(request.url ?? '/', 'http://here');
+  const environment = {
+    PATH: process.env['PATH'],
+    GIT_PROJECT_ROOT: folder,
+    GIT_HTTP_EXPORT_ALL: '1',
+    PATH_INFO: decodeURIComponent(pathname),
+    QUERY_STRING: search.slice(1),
+    REQUEST_METHOD: request.method,
+    CONTENT_TYPE: request.headers['content-type'],
+    HTTP_CONTENT_ENCODING: request.headers['content-encoding'],
+    GIT_PROTOCOL: [request.headers['git-protocol']].flat()[0],
+  };
+  const git = spawn('git', ['http-backend'], { env: environment, stdio: ['pipe', 'pipe', 'inherit'] });
+  // A client that goes away in the middle is not ours to mend.
+  request.pipe(git.stdin.on('error', () => undefined));
+  response.on('error', () => undefined);
+  answer(git.stdout, response);
+}
 
-/** git's own CGI program does the talking; its headers become the answer's. */
-function answer(request: IncomingMessage, response: ServerResponse): void {
-  const url = new URL(request.url ?? '/', 'http://git');
-  const backend = spawn('git', ['http-backend'], {
-    env: {
-      ...process.env,
-      GIT_PROJECT_ROOT: folder,
-      GIT_HTTP_EXPORT_ALL: '1',
-      PATH_INFO: decodeURIComponent(url.pathname),
-      QUERY_STRING: url.search.slice(1),
-      REQUEST_METHOD: request.method,
-      CONTENT_TYPE: request.headers['content-type'] ?? '',
-      HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '',
-      GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''),
-    },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  request.pipe(backend.stdin.on('error', () => undefined));
+/** What a CGI program prints: header lines, an empty line, the body. */
+function answer(output: NodeJS.ReadableStream, response: ServerResponse): void {
   let head = Buffer.alloc(0);
-  backend.stdout.on('data', (chunk: Buffer) => {
-    if (response.headersSent) return void response.write(chunk);
-    head = Buffer.concat([head, chunk]);
+  output.on('data', (bytes: Buffer) => {
+    if (response.headersSent) {
+      response.write(bytes);
+      return;
+    }
+    head = Buffer.concat([head, bytes]);
     const end = head.indexOf('\r\n\r\n');
     if (end < 0) return;
-    const fields = head
-      .subarray(0, end)
-      .toString()
-      .split('\r\n')
-      .map((line) => line.split(': ') as [string, string]);
-    const status = fields.find(([name]) => name === 'Status')?.[1] ?? '200';
-    response.writeHead(
-      Number.parseInt(status, 10),
-      Object.fromEntries(fields.filter(([name]) => name !== 'Status')),
-    );
+    writeHead(head.subarray(0, end).toString('latin1'), response);
     response.write(head.subarray(end + 4));
   });
-  backend.stdout.on('end', () => response.end());
+  output.on('end', () => response.end());
 }
+
+function writeHead(text: string, response: ServerResponse): void {
+  const headers = text.split('\r\n').map((line) => /^([^:]+):\s*(.*)$/.exec(line)?.slice(1) ?? []);
+  const status = headers.find(([name]) => name?.toLowerCase() === 'status')?.[1];
+  for (const [name, value] of headers) {
+    if (name !== undefined && value !== undefined) response.setHeader(name, value);
+  }
+  response.writeHead(status === undefined ? 200 : Number.parseInt(status, 10));
+}
+
+main(process.argv.slice(2));

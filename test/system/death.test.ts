@@ -38,14 +38,18 @@ interface Boundary {
 }
 
 const BOUNDARIES: readonly Boundary[] = VICTIMS.flatMap((victim) =>
-  STEPS.flatMap(([phase, step]) => (['step_started', 'step_finished'] as const).map((moment) => ({ victim, phase, step, moment }))),
+  STEPS.flatMap(([phase, step]) =>
+    (['step_started', 'step_finished'] as const).map((moment) => ({ victim, phase, step, moment })),
+  ),
 );
 
 /** `FRAISIER_MATRIX=whole` plays every boundary; otherwise a few, drawn by a seed that is printed and can be given. */
 function boundaries(): readonly Boundary[] {
   if (process.env['FRAISIER_MATRIX'] === 'whole') return BOUNDARIES;
   const seed = Number(process.env['FRAISIER_SEED'] ?? Math.floor(Math.random() * 1e6));
-  process.stdout.write(`boundaries of steps: ${SAMPLE} of ${BOUNDARIES.length}, FRAISIER_SEED=${seed} (FRAISIER_MATRIX=whole for all)\n`);
+  process.stdout.write(
+    `boundaries of steps: ${SAMPLE} of ${BOUNDARIES.length}, FRAISIER_SEED=${seed} (FRAISIER_MATRIX=whole for all)\n`,
+  );
   return sample(BOUNDARIES, SAMPLE, seed);
 }
 
@@ -99,7 +103,11 @@ describe('death in the middle of a deployment (kill -9)', function () {
 
   for (const { victim, phase, step, moment } of boundaries()) {
     it(`of the ${victim}, as ${phase} ${step} ${moment === 'step_started' ? 'has started' : 'has finished'}`, async () => {
-      const id = await push(cluster, gated.service.repository, await gated.commit(`${victim} ${step} ${moment}`));
+      const id = await push(
+        cluster,
+        gated.service.repository,
+        await gated.commit(`${victim} ${step} ${moment}`),
+      );
       const there = (event: { event: string; phase?: string; step?: string }) =>
         event.event === moment && event.phase === phase && event.step === step;
       await atEvent(cluster, id, there, () => kill(victim));
@@ -130,7 +138,11 @@ describe('death in the middle of a deployment (kill -9)', function () {
     expect([shown.status, shown.hosts[0]?.new_version]).to.deep.equal(['succeeded', shown.commit]);
   });
 
-  async function dieInside(victim: Victim, gate: Gate, opened: 'while it is dead' | 'after it is back'): Promise<Shown> {
+  async function dieInside(
+    victim: Victim,
+    gate: Gate,
+    opened: 'while it is dead' | 'after it is back',
+  ): Promise<Shown> {
     await gated.close(gate);
     const id = await push(cluster, gated.service.repository, await gated.commit(`${victim} inside ${gate}`));
     await gated.entered(gate);
@@ -168,7 +180,9 @@ describe('death in the middle of a deployment (kill -9)', function () {
   async function expectWholeLog(id: string): Promise<void> {
     const text = await cluster.must(['logs', id, '--step', 'install']);
     const lines = text.split('\n').filter((line) => /(before|after) \d+$/.test(line));
-    const wanted = ['before', 'after'].flatMap((word) => Array.from({ length: LINES_EACH }, (_, index) => `${word} ${index + 1}`));
+    const wanted = ['before', 'after'].flatMap((word) =>
+      Array.from({ length: LINES_EACH }, (_, index) => `${word} ${index + 1}`),
+    );
     expect(lines.map((line) => line.replace(/^.*?(before|after)/, '$1'))).to.deep.equal(wanted);
   }
 });

@@ -18,7 +18,12 @@ export interface Shown {
     readonly host: string;
     readonly status: string;
     readonly new_version: string | null;
-    readonly steps: readonly { readonly phase: string; readonly name: string; readonly status: string; readonly attempts: number }[];
+    readonly steps: readonly {
+      readonly phase: string;
+      readonly name: string;
+      readonly status: string;
+      readonly attempts: number;
+    }[];
   }[];
 }
 
@@ -27,10 +32,15 @@ const OPEN = ['queued', 'running', 'rolling_back'];
 /** Sends the signed push of a commit to `main` and returns the deployment it started. */
 export async function push(cluster: Cluster, repository: string, commit: string): Promise<string> {
   const { headers, body } = signedPush({ repository, branch: 'main', commit, secret: SECRET });
-  const answer = await fetch(`${cluster.http}/webhook`, { method: 'POST', headers, body: new Uint8Array(body) });
+  const answer = await fetch(`${cluster.http}/webhook`, {
+    method: 'POST',
+    headers,
+    body: new Uint8Array(body),
+  });
   const said = (await answer.json()) as { deployments?: string[] };
   const [id] = said.deployments ?? [];
-  if (answer.status !== 202 || id === undefined) throw new Error(`not accepted: ${answer.status} ${JSON.stringify(said)}`);
+  if (answer.status !== 202 || id === undefined)
+    throw new Error(`not accepted: ${answer.status} ${JSON.stringify(said)}`);
   return id;
 }
 
@@ -45,7 +55,9 @@ export async function ended(cluster: Cluster, id: string, timeoutMs = 60_000): P
 
 /** One line per step: `prepare fetch succeeded 1`. */
 export function steps(shown: Shown): string[] {
-  return shown.hosts.flatMap((host) => host.steps.map((step) => `${step.phase} ${step.name} ${step.status} ${step.attempts}`));
+  return shown.hosts.flatMap((host) =>
+    host.steps.map((step) => `${step.phase} ${step.name} ${step.status} ${step.attempts}`),
+  );
 }
 
 interface WatchedEvent {
@@ -55,9 +67,17 @@ interface WatchedEvent {
 }
 
 /** Watches until an event matches, then calls `act` at once. Ends the watching itself. */
-export async function atEvent(cluster: Cluster, id: string, match: (event: WatchedEvent) => boolean, act: () => Promise<void>): Promise<void> {
+export async function atEvent(
+  cluster: Cluster,
+  id: string,
+  match: (event: WatchedEvent) => boolean,
+  act: () => Promise<void>,
+): Promise<void> {
   const environment = { ...plainEnvironment(), FRAISIER_CONTROLLER: cluster.socket };
-  const child = spawn(process.execPath, [FRAISIER, 'watch', id, '--json'], { env: environment, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(process.execPath, [FRAISIER, 'watch', id, '--json'], {
+    env: environment,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   try {
     for await (const line of createInterface({ input: child.stdout })) {
       if (!match(JSON.parse(line) as WatchedEvent)) continue;

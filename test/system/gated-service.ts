@@ -2,7 +2,12 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cluster } from '../support/cluster.js';
-import { sampleConfiguration, sampleFraise, sampleService, type SampleService } from '../support/sample-service.js';
+import {
+  sampleConfiguration,
+  sampleFraise,
+  sampleService,
+  type SampleService,
+} from '../support/sample-service.js';
 import { until } from '../support/until.js';
 
 /** Commands of the service that stop at a gate while it is closed. */
@@ -37,11 +42,16 @@ export async function gatedService(cluster: Cluster, more: readonly string[] = [
   const restart = await readFile(join(work, 'restart.sh'), 'utf8');
   const server = await readFile(join(work, 'server.mjs'), 'utf8');
   const install = await readFile(join(work, 'install.sh'), 'utf8');
-  await script(work, 'install.sh', printing('before') + gate(folder, 'install') + printing('after') + install);
+  await script(
+    work,
+    'install.sh',
+    printing('before') + gate(folder, 'install') + printing('after') + install,
+  );
   await script(work, 'restart.sh', gate(folder, 'restart') + restart);
   await script(work, 'migrate.sh', migrate(folder));
   await writeFile(join(work, 'server.mjs'), gatedServer(server, folder));
-  const database = 'database: { tool: command, up: [sh, migrate.sh, up], down: [sh, migrate.sh, down], status: [sh, migrate.sh, status], timeout: 60s }';
+  const database =
+    'database: { tool: command, up: [sh, migrate.sh, up], down: [sh, migrate.sh, down], status: [sh, migrate.sh, status], timeout: 60s }';
   const reset = async () => {
     for (const name of [...GATED, 'health']) {
       await rm(path(`${name}.closed`), { force: true });
@@ -60,7 +70,10 @@ export async function gatedService(cluster: Cluster, more: readonly string[] = [
     begun: async (name) => (await readFile(path(`${name}.begun`), 'utf8').catch(() => '')).length,
     reset,
     async commit(message, healthy = true) {
-      await writeFile(join(work, 'migrations.txt'), `${await readFile(join(work, 'migrations.txt'), 'utf8').catch(() => '')}m${Date.now()}\n`);
+      await writeFile(
+        join(work, 'migrations.txt'),
+        `${await readFile(join(work, 'migrations.txt'), 'utf8').catch(() => '')}m${Date.now()}\n`,
+      );
       return service.commit(message, { healthy });
     },
   };
@@ -70,19 +83,19 @@ async function script(folder: string, name: string, text: string): Promise<void>
   await writeFile(join(folder, name), text, { mode: 0o755 });
 }
 
-function gate(folder: string, name: string): string {
+export function gate(folder: string, name: string): string {
   return `printf x >>'${folder}/${name}.begun'
 if [ -e '${folder}/${name}.closed' ]; then : >'${folder}/${name}.entered'; fi
 while [ -e '${folder}/${name}.closed' ]; do sleep 0.02; done
 `;
 }
 
-function printing(word: string): string {
+export function printing(word: string): string {
   return `i=1; while [ $i -le ${LINES_EACH} ]; do echo "${word} $i"; i=$((i + 1)); done\n`;
 }
 
 /** Migrations are lines of a file in the release; what is applied is a file that stands for the database. */
-function migrate(folder: string): string {
+export function migrate(folder: string): string {
   const applied = `'${folder}/database'`;
   return `set -eu
 touch ${applied}
@@ -96,7 +109,7 @@ esac
 `;
 }
 
-function gatedServer(server: string, folder: string): string {
+export function gatedServer(server: string, folder: string): string {
   const closed = JSON.stringify(join(folder, 'health.closed'));
   const entered = JSON.stringify(join(folder, 'health.entered'));
   return server

@@ -9,7 +9,11 @@ import { gatedService, type GatedService } from './gated-service.js';
 
 interface Answer {
   readonly status: number;
-  readonly body: { readonly status?: string; readonly error_type?: string; readonly deployments?: readonly string[] };
+  readonly body: {
+    readonly status?: string;
+    readonly error_type?: string;
+    readonly deployments?: readonly string[];
+  };
 }
 
 describe('what is said and recorded', function () {
@@ -20,7 +24,9 @@ describe('what is said and recorded', function () {
   const configuration = () => gated.configuration.replace('attempts: 40', 'attempts: 4');
 
   before(async () => {
-    cluster = await startCluster({ environment: { GITHUB_WEBHOOK_SECRET: SECRET, FRAISIER_LEASE_MS: '3000' } });
+    cluster = await startCluster({
+      environment: { GITHUB_WEBHOOK_SECRET: SECRET, FRAISIER_LEASE_MS: '3000' },
+    });
     gated = await gatedService(cluster, ['timeout: 30s']);
     await cluster.apply(configuration());
     first = await push(cluster, gated.service.repository, await gated.commit('the one that is live'));
@@ -37,16 +43,31 @@ describe('what is said and recorded', function () {
   it('a delivery that comes twice deploys once; a forged one neither deploys nor claims its id', async () => {
     const commit = await gated.commit('first');
     const { repository } = gated.service;
-    const delivery = signedPush({ repository, branch: 'main', commit, secret: SECRET, deliveryId: '11111111-2222-3333-4444-555555555555' });
-    const forged = { ...delivery, body: Buffer.from(delivery.body.toString().replace('"forced":false', '"forced":true ')) };
+    const delivery = signedPush({
+      repository,
+      branch: 'main',
+      commit,
+      secret: SECRET,
+      deliveryId: '11111111-2222-3333-4444-555555555555',
+    });
+    const forged = {
+      ...delivery,
+      body: Buffer.from(delivery.body.toString().replace('"forced":false', '"forced":true ')),
+    };
     expect((await deliver(forged)).status).to.equal(401);
     const first = await deliver(delivery);
     expect([first.status, first.body.status]).to.deep.equal([202, 'accepted']);
     const second = await deliver(delivery);
     expect([second.status, second.body.status]).to.deep.equal([200, 'duplicate']);
     expect((await ended(cluster, first.body.deployments?.[0] ?? '')).status).to.equal('succeeded');
-    const { webhooks } = await cluster.json<{ webhooks: { verdict: string; deployments: string[] }[] }>(['webhooks']);
-    expect(webhooks.slice(0, 3).map(({ verdict }) => verdict)).to.deep.equal(['duplicate', 'deployed', 'bad_signature']);
+    const { webhooks } = await cluster.json<{ webhooks: { verdict: string; deployments: string[] }[] }>([
+      'webhooks',
+    ]);
+    expect(webhooks.slice(0, 3).map(({ verdict }) => verdict)).to.deep.equal([
+      'duplicate',
+      'deployed',
+      'bad_signature',
+    ]);
     expect(webhooks[1]?.deployments).to.deep.equal(first.body.deployments);
   });
 
@@ -59,7 +80,9 @@ describe('what is said and recorded', function () {
       signedBranchDeletion({ repository, branch: 'main', secret: SECRET }),
     ];
     for (const other of others) expect((await deliver(other)).body.status).to.equal('ignored');
-    const { webhooks } = await cluster.json<{ webhooks: { verdict: string; reason: { code: string } | null }[] }>(['webhooks']);
+    const { webhooks } = await cluster.json<{
+      webhooks: { verdict: string; reason: { code: string } | null }[];
+    }>(['webhooks']);
     expect(webhooks.slice(0, 3).map(({ verdict, reason }) => `${verdict} ${reason?.code}`)).to.deep.equal([
       'ignored branch_deleted',
       'ignored no_target',
@@ -77,7 +100,13 @@ describe('what is said and recorded', function () {
     expect(await gated.service.answer()).to.deep.equal({ status: 'ok', commit: before });
     const { deployments } = await cluster.json<{ deployments: Shown[] }>(['history']);
     expect(deployments[0]).to.deep.include({ id, status: 'rolled_back', reason: shown.reason });
-    const status = await cluster.json<{ environments: { wanted_version: string; hosts: { live_version: string; status: string }[]; last: Shown }[] }>(['status']);
+    const status = await cluster.json<{
+      environments: {
+        wanted_version: string;
+        hosts: { live_version: string; status: string }[];
+        last: Shown;
+      }[];
+    }>(['status']);
     expect(status.environments[0]?.hosts).to.have.nested.property('[0].live_version', before);
     expect(status.environments[0]?.hosts[0]?.status).to.equal('live');
     expect(status.environments[0]?.last.status).to.equal('rolled_back');
@@ -93,7 +122,10 @@ describe('what is said and recorded', function () {
     const short = configuration().replace('[sh, install.sh]', '[sh, install.sh], timeout: 2s');
     await cluster.apply(short);
     const began = Date.now();
-    const shown = await ended(cluster, await push(cluster, gated.service.repository, await gated.commit('hangs')));
+    const shown = await ended(
+      cluster,
+      await push(cluster, gated.service.repository, await gated.commit('hangs')),
+    );
     expect([shown.status, shown.reason?.code]).to.deep.equal(['failed', 'timed_out']);
     expect(Date.now() - began).to.be.below(25_000);
     await writeFile(work, original);
@@ -101,7 +133,8 @@ describe('what is said and recorded', function () {
   });
 
   it('a deploy from the command line that cannot be is refused with a sentence and the next thing to type, and nothing is written', async () => {
-    const count = async () => (await cluster.json<{ deployments: unknown[] }>(['history', '--limit', '100'])).deployments.length;
+    const count = async () =>
+      (await cluster.json<{ deployments: unknown[] }>(['history', '--limit', '100'])).deployments.length;
     const before = await count();
     const cases: [string[], number, RegExp][] = [
       [['deploy', 'hallo', 'production'], 2, /no fraise "?hallo"?.*hello[^]*next: fraisier list/],
@@ -113,7 +146,10 @@ describe('what is said and recorded', function () {
     ];
     for (const [argv, exit, words] of cases) {
       const { code, stderr } = await cluster.cli(argv);
-      expect([code, stderr.split('\n').length <= 4], `${argv.join(' ')}: ${stderr}`).to.deep.equal([exit, true]);
+      expect([code, stderr.split('\n').length <= 4], `${argv.join(' ')}: ${stderr}`).to.deep.equal([
+        exit,
+        true,
+      ]);
       expect(stderr).to.match(words);
     }
     const broken = join(cluster.folder, 'broken.yaml');
@@ -153,7 +189,11 @@ describe('what is said and recorded', function () {
   });
 
   async function deliver({ headers, body }: SignedDelivery): Promise<Answer> {
-    const answer = await fetch(`${cluster.http}/webhook`, { method: 'POST', headers, body: new Uint8Array(body) });
+    const answer = await fetch(`${cluster.http}/webhook`, {
+      method: 'POST',
+      headers,
+      body: new Uint8Array(body),
+    });
     return { status: answer.status, body: (await answer.json()) as Answer['body'] };
   }
 });
@@ -173,7 +213,10 @@ describe('secrets', function () {
       await writeFile(environmentFile, `DATABASE_PASSWORD=${canaries.hostFile}\n`, { mode: 0o600 });
       const gated = await gatedService(cluster, [`environment_file: ${environmentFile}`]);
       await cluster.apply(gated.configuration);
-      const refused = gated.configuration.replace(JSON.stringify(gated.service.repository), `https://user:${canaries.cloneUrl}@example.com/a.git`);
+      const refused = gated.configuration.replace(
+        JSON.stringify(gated.service.repository),
+        `https://user:${canaries.cloneUrl}@example.com/a.git`,
+      );
       const bad = join(cluster.folder, 'password.yaml');
       await writeFile(bad, refused);
       const refusal = await cluster.cli(['apply', bad]);
@@ -182,16 +225,33 @@ describe('secrets', function () {
       await writeFile(join(cluster.folder, 'fraises.yaml'), '');
       const seen = [refusal.stderr, refusal.stdout];
       const commit = await gated.commit('one');
-      const { headers, body } = signedPush({ repository: gated.service.repository, branch: 'main', commit, secret: canaries.webhook });
+      const { headers, body } = signedPush({
+        repository: gated.service.repository,
+        branch: 'main',
+        commit,
+        secret: canaries.webhook,
+      });
       await gated.close('install');
-      const answer = await fetch(`${cluster.http}/webhook`, { method: 'POST', headers, body: new Uint8Array(body) });
+      const answer = await fetch(`${cluster.http}/webhook`, {
+        method: 'POST',
+        headers,
+        body: new Uint8Array(body),
+      });
       const said = (await answer.json()) as { deployments: string[] };
       await gated.entered('install');
       seen.push(await processList());
       await gated.open('install');
       const shown = await ended(cluster, said.deployments[0] ?? '');
       expect(shown.status).to.equal('succeeded');
-      for (const argv of [['show', shown.id], ['logs', shown.id], ['watch', shown.id], ['history'], ['webhooks'], ['status'], ['agents']]) {
+      for (const argv of [
+        ['show', shown.id],
+        ['logs', shown.id],
+        ['watch', shown.id],
+        ['history'],
+        ['webhooks'],
+        ['status'],
+        ['agents'],
+      ]) {
         for (const flags of [[], ['--json']]) {
           const { stdout, stderr } = await cluster.cli([...argv, ...flags]);
           seen.push(stdout, stderr);
@@ -207,14 +267,19 @@ describe('secrets', function () {
         const found = sinks.findIndex((sink) => sink.includes(canary));
         expect(found, `the ${name} is in sink ${found} of ${sinks.length}`).to.equal(-1);
       }
-      expect(sinks.some((sink) => sink.includes(commit)), 'the sinks do hold what was recorded').to.equal(true);
+      expect(
+        sinks.some((sink) => sink.includes(commit)),
+        'the sinks do hold what was recorded',
+      ).to.equal(true);
     } finally {
       await cluster.stop();
     }
   });
 
   async function processList(): Promise<string> {
-    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && name !== String(process.pid));
+    const pids = (await readdir('/proc')).filter(
+      (name) => /^\d+$/.test(name) && name !== String(process.pid),
+    );
     const lines = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''));
     return (await Promise.all(lines)).join('\n');
   }
@@ -222,7 +287,9 @@ describe('secrets', function () {
   /** Every file the programs wrote: logs, journals, the pages and the write-ahead log of the database. */
   async function filesBelow(folder: string): Promise<Buffer[]> {
     const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    const files = entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name));
     const elsewhere = await databaseFolder(folder);
     const more = elsewhere === null ? [] : await filesBelow(elsewhere);
     const own = await Promise.all(files.map((file) => readFile(file).catch(() => Buffer.alloc(0))));

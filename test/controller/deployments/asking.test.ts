@@ -2,7 +2,10 @@ import { expect } from 'chai';
 import { askAgent } from '../../../controller/deployments/ask-agent.js';
 import { environmentStatus } from '../../../controller/deployments/environment-status.js';
 import { previewDeployment } from '../../../controller/deployments/preview-deployment.js';
-import { requestDeployment, type DeploymentRequest } from '../../../controller/deployments/request-deployment.js';
+import {
+  requestDeployment,
+  type DeploymentRequest,
+} from '../../../controller/deployments/request-deployment.js';
 import type { Actor } from '../../../controller/deployments/edges.js';
 import { Answer, HostPreview, Inspection, Question } from '../../../proto/gen/fraisier/v1/agent.js';
 import { reason } from '../../../proto/error-codes.js';
@@ -13,7 +16,10 @@ import { refused } from '../../support/refused.js';
 const ANA: Actor = { name: 'ana', role: 'deployer' };
 type Body = Answer['answer'];
 const commit: Body = { $case: 'resolved', value: { commit: COMMIT } };
-const refusal: Body = { $case: 'refused', value: reason('policy_refused', 'no line allows /srv/checkout', { hint: 'sudo fraisier agent allow' }) };
+const refusal: Body = {
+  $case: 'refused',
+  value: reason('policy_refused', 'no line allows /srv/checkout', { hint: 'sudo fraisier agent allow' }),
+};
 
 describe('asking an agent', () => {
   it('answers with what the agent said', async () => {
@@ -28,7 +34,9 @@ describe('asking an agent', () => {
 
   it('says so at once when it is away, and when it does not answer in time', async () => {
     const edges = await memoryEdges();
-    const waiting = refused(ask({ ...edges, after: (_ms, act) => edges.after(0, () => (edges.pass(2), act())) }));
+    const waiting = refused(
+      ask({ ...edges, after: (_ms, act) => edges.after(0, () => (edges.pass(2), act())) }),
+    );
     expect((await waiting).code).to.equal('no_answer');
     edges.pass(4000);
     expect((await refused(ask(edges))).code).to.equal('agent_away');
@@ -41,7 +49,9 @@ describe('asking an agent', () => {
   it('does not poll while nothing wakes it for longer than its slow poll', async () => {
     const edges = await memoryEdges();
     const polls: number[] = [];
-    const slow = refused(ask({ ...edges, after: (ms, act) => (polls.push(ms), edges.after(ms, () => (edges.pass(1), act()))) }));
+    const slow = refused(
+      ask({ ...edges, after: (ms, act) => (polls.push(ms), edges.after(ms, () => (edges.pass(1), act()))) }),
+    );
     edges.waking.subscribe(() => undefined);
     await edges.ledger.wake({ about: 'question', id: 'q_other' });
     await slow;
@@ -53,14 +63,23 @@ describe('requesting a deployment', () => {
   it('pins the commit that the hosts resolve and queues it', async () => {
     const edges = await answering(() => commit);
     const made = await requestDeployment(edges, wanted(), ANA);
-    expect(made).to.include({ status: 'queued', commit: COMMIT, ref: 'main', requestedBy: 'ana', configRevision: 1 });
+    expect(made).to.include({
+      status: 'queued',
+      commit: COMMIT,
+      ref: 'main',
+      requestedBy: 'ana',
+      configRevision: 1,
+    });
     expect(edges.memory.state().audit.map((entry) => entry.action)).to.deep.equal(['deployment_requested']);
   });
 
   it('makes one deployment for one request id', async () => {
     const edges = await answering(() => commit);
     const request = wanted({ requestId: 'once' });
-    const both = await Promise.all([requestDeployment(edges, request, ANA), requestDeployment(edges, request, ANA)]);
+    const both = await Promise.all([
+      requestDeployment(edges, request, ANA),
+      requestDeployment(edges, request, ANA),
+    ]);
     expect(both[0].id).to.equal(both[1].id);
     expect((await requestDeployment(edges, request, ANA)).id).to.equal(both[0].id);
     expect(edges.memory.state().deployments).to.have.length(1);
@@ -102,7 +121,9 @@ describe('previewing a deployment', () => {
       return host === 'web-1' ? { $case: 'preview', value: preview } : refusal;
     });
     const shown = await previewDeployment(edges, wanted());
-    expect(shown.hosts.map((host) => [host.host, host.batch, host.preview?.currentRelease, host.problem?.code])).to.deep.equal([
+    expect(
+      shown.hosts.map((host) => [host.host, host.batch, host.preview?.currentRelease, host.problem?.code]),
+    ).to.deep.equal([
       ['web-1', 0, 'a', undefined],
       ['web-2', 1, undefined, 'policy_refused'],
     ]);
@@ -149,42 +170,77 @@ describe('the status of an environment', () => {
 
   it('is unknown where nothing was deployed or nothing is answered', async () => {
     const nothing = await answering(() => ({ $case: 'inspection', value: Inspection.fromPartial({}) }));
-    expect((await environmentStatus(nothing, { fraise: 'checkout', environment: '' }))[0]?.hosts[0]?.status).to.equal('unknown');
+    expect(
+      (await environmentStatus(nothing, { fraise: 'checkout', environment: '' }))[0]?.hosts[0]?.status,
+    ).to.equal('unknown');
     const odd = await answering(() => commit);
-    expect((await environmentStatus(odd, { fraise: '', environment: '' }))[0]?.hosts[0]?.status).to.equal('unknown');
+    expect((await environmentStatus(odd, { fraise: '', environment: '' }))[0]?.hosts[0]?.status).to.equal(
+      'unknown',
+    );
     const refusing = await answering(() => refusal);
-    expect((await environmentStatus(refusing, { fraise: '', environment: '' }))[0]?.hosts[0]?.reason?.code).to.equal('policy_refused');
+    expect(
+      (await environmentStatus(refusing, { fraise: '', environment: '' }))[0]?.hosts[0]?.reason?.code,
+    ).to.equal('policy_refused');
   });
 
   it('is away with the time since when, and what the record says is there', async () => {
     const edges = await memoryEdges();
     await edges.ledger.setLive('web-1', [
-      { fraise: 'checkout', environment: 'production', appPath: '/srv/checkout', release: 'abc', provenGood: true, origin: '' },
+      {
+        fraise: 'checkout',
+        environment: 'production',
+        appPath: '/srv/checkout',
+        release: 'abc',
+        provenGood: true,
+        origin: '',
+      },
     ]);
     edges.pass(4000);
     const looks = await environmentStatus(edges, { fraise: '', environment: '' });
     expect(looks.map((look) => look.environment)).to.deep.equal(['production', 'staging']);
-    expect(looks[0]?.hosts.map((host) => [host.status, host.liveVersion])).to.deep.equal([['away', 'abc'], ['away', '']]);
+    expect(looks[0]?.hosts.map((host) => [host.status, host.liveVersion])).to.deep.equal([
+      ['away', 'abc'],
+      ['away', ''],
+    ]);
     expect(looks[0]?.hosts[0]?.reason?.message).to.contain('away since');
-    await edges.ledger.enrolAgent({ name: 'web-1', labels: {}, certificateSerial: '1', certificateExpiresAt: new Date(0) });
+    await edges.ledger.enrolAgent({
+      name: 'web-1',
+      labels: {},
+      certificateSerial: '1',
+      certificateExpiresAt: new Date(0),
+    });
   });
 
   it('says so for an agent that never connected', async () => {
     const edges = await memoryEdges(SAMPLE_CONFIGURATION.replace('[web-1, web-2]', '[web-3]'));
-    await edges.ledger.enrolAgent({ name: 'web-3', labels: {}, certificateSerial: '1', certificateExpiresAt: new Date(0) });
+    await edges.ledger.enrolAgent({
+      name: 'web-3',
+      labels: {},
+      certificateSerial: '1',
+      certificateExpiresAt: new Date(0),
+    });
     const [look] = await environmentStatus(edges, { fraise: 'checkout', environment: 'production' });
     expect(look?.hosts[0]?.reason?.message).to.equal('the agent has never connected');
   });
 
   it('refuses names that do not exist', async () => {
     const edges = await memoryEdges();
-    expect((await refused(environmentStatus(edges, { fraise: 'nope', environment: '' }))).code).to.equal('unknown_fraise');
-    expect((await refused(environmentStatus(edges, { fraise: 'checkout', environment: 'nope' }))).code).to.equal('unknown_environment');
+    expect((await refused(environmentStatus(edges, { fraise: 'nope', environment: '' }))).code).to.equal(
+      'unknown_fraise',
+    );
+    expect(
+      (await refused(environmentStatus(edges, { fraise: 'checkout', environment: 'nope' }))).code,
+    ).to.equal('unknown_environment');
   });
 });
 
 function ask(edges: MemoryEdges): Promise<NonNullable<Body>> {
-  return askAgent(edges, 'web-1', { $case: 'isAncestor', value: { target: undefined, ancestor: 'a', descendant: 'b' } }, 1000);
+  return askAgent(
+    edges,
+    'web-1',
+    { $case: 'isAncestor', value: { target: undefined, ancestor: 'a', descendant: 'b' } },
+    1000,
+  );
 }
 
 /** The same edges over a ledger that takes no questions (once `now` says so). */
@@ -212,7 +268,10 @@ function wanted(more: Partial<DeploymentRequest> = {}): DeploymentRequest {
 }
 
 /** Hosts that answer every question at once. */
-async function answering(answer: (question: Question, host: string) => Body, configuration?: string): Promise<MemoryEdges> {
+async function answering(
+  answer: (question: Question, host: string) => Body,
+  configuration?: string,
+): Promise<MemoryEdges> {
   const edges = await memoryEdges(configuration);
   edges.waking.subscribe((topic) => {
     if (topic.about === 'host') void answerAll(topic.name);
@@ -221,7 +280,10 @@ async function answering(answer: (question: Question, host: string) => Body, con
 
   async function answerAll(host: string): Promise<void> {
     for (const { id, question } of await edges.ledger.openQuestions(host)) {
-      const bytes = Answer.encode({ questionId: id, answer: answer(Question.decode(question), host) }).finish();
+      const bytes = Answer.encode({
+        questionId: id,
+        answer: answer(Question.decode(question), host),
+      }).finish();
       await edges.ledger.answerQuestion(id, host, bytes);
       await edges.ledger.wake({ about: 'question', id });
     }
@@ -230,8 +292,21 @@ async function answering(answer: (question: Question, host: string) => Body, con
 
 async function succeededOnce(edges: MemoryEdges): Promise<void> {
   const { ledger } = edges;
-  const row = { fraise: 'checkout', environment: 'production', kind: 'deploy', commit: COMMIT, ref: '', configRevision: 1 } as const;
-  const by = { trigger: 'cli', requestedBy: 'ana', webhookId: null, requestId: null, originId: null } as const;
+  const row = {
+    fraise: 'checkout',
+    environment: 'production',
+    kind: 'deploy',
+    commit: COMMIT,
+    ref: '',
+    configRevision: 1,
+  } as const;
+  const by = {
+    trigger: 'cli',
+    requestedBy: 'ana',
+    webhookId: null,
+    requestId: null,
+    originId: null,
+  } as const;
   await ledger.insertDeployment({ id: 'd_0', ...row, ...by, force: false, onlyHosts: [], pushedAt: null });
   await ledger.moveDeployment('d_0', 'queued', 'running', { started: true });
   await ledger.moveDeployment('d_0', 'running', 'succeeded', { finished: true });

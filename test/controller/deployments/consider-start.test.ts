@@ -5,12 +5,16 @@ import type { Environment } from '../../../controller/fraises/fraises.js';
 import { aConfiguration, aDeployment, anAgent, anEnvironment, at } from '../../support/builders.js';
 
 const QUEUED = { status: 'queued' as const, plan: null, startedAt: null };
-const AGENTS = [anAgent('web-1', { labels: { role: 'web' } }), anAgent('web-2', { labels: { role: 'web' } })];
+const WEB_1 = anAgent('web-1', { labels: { role: 'web' } });
+const AGENTS = [WEB_1, anAgent('web-2', { labels: { role: 'web' } })];
 
 describe('a queued deployment', () => {
   it('starts with a plan for its hosts when nothing is before it', () => {
     const decision = consider({});
-    expect('start' in decision && decision.start.hosts.map((host) => host.host)).to.deep.equal(['web-1', 'web-2']);
+    expect('start' in decision && decision.start.hosts.map((host) => host.host)).to.deep.equal([
+      'web-1',
+      'web-2',
+    ]);
   });
 
   it('starts on the hosts it was asked for only', () => {
@@ -21,13 +25,18 @@ describe('a queued deployment', () => {
   it('waits for the one that is running, and says which', () => {
     const running = aDeployment({ id: 'd_0', status: 'paused' });
     const decision = consider({}, { unfinished: [running, queued({})] });
-    expect('wait' in decision && decision.wait).to.deep.include({ code: 'deployment_running', hint: 'fraisier watch d_0' });
+    expect('wait' in decision && decision.wait).to.deep.include({
+      code: 'deployment_running',
+      hint: 'fraisier watch d_0',
+    });
   });
 
   it('waits for those queued before it, but a rollback goes ahead', () => {
     const older = queued({ id: 'd_0' });
     expect(consider({}, { unfinished: [older, queued({})] })).to.have.property('wait');
-    expect(consider({ kind: 'rollback' }, { unfinished: [older, queued({ kind: 'rollback' })] })).to.have.property('start');
+    expect(
+      consider({ kind: 'rollback' }, { unfinished: [older, queued({ kind: 'rollback' })] }),
+    ).to.have.property('start');
     expect(consider({}, { unfinished: [] })).to.have.property('start');
   });
 
@@ -37,18 +46,22 @@ describe('a queued deployment', () => {
 
   it('waits for hosts that are away and says since when', () => {
     const gone = anAgent('web-2', { leaseExpiresAt: at(-60) });
-    const decision = consider({}, { agents: [AGENTS[0]!, gone] });
-    expect('wait' in decision && decision.wait.message).to.equal(`the agent on web-2 is not connected (away since ${at(-60).toISOString()})`);
+    const decision = consider({}, { agents: [WEB_1, gone] });
+    expect('wait' in decision && decision.wait.message).to.equal(
+      `the agent on web-2 is not connected (away since ${at(-60).toISOString()})`,
+    );
     const never = anAgent('web-2', { leaseExpiresAt: null, lastSeenAt: null });
-    const waiting = consider({}, { agents: [AGENTS[0]!, never] });
+    const waiting = consider({}, { agents: [WEB_1, never] });
     expect('wait' in waiting && waiting.wait.message).to.contain('it has never connected');
-    const seen = consider({}, { agents: [AGENTS[0]!, anAgent('web-2', { leaseExpiresAt: null })] });
+    const seen = consider({}, { agents: [WEB_1, anAgent('web-2', { leaseExpiresAt: null })] });
     expect('wait' in seen && seen.wait.message).to.contain('away since');
   });
 
   it('fails when a host it names has never enrolled, is revoked, or is foreign', () => {
-    expect(code(consider({}, { agents: [AGENTS[0]!] }))).to.equal('unknown_host');
-    expect(code(consider({}, { agents: [AGENTS[0]!, anAgent('web-2', { revokedAt: at(0) })] }))).to.equal('unknown_host');
+    expect(code(consider({}, { agents: [WEB_1] }))).to.equal('unknown_host');
+    expect(code(consider({}, { agents: [WEB_1, anAgent('web-2', { revokedAt: at(0) })] }))).to.equal(
+      'unknown_host',
+    );
     expect(code(consider({ onlyHosts: ['db-1'] }))).to.equal('unknown_host');
   });
 });
@@ -62,14 +75,21 @@ describe('the hosts of an environment', () => {
 
   it('are none, with the labels named, when no agent has them', () => {
     const environment = anEnvironment({ hosts: { by: 'label', labels: { role: 'db' } } });
-    expect(select(environment, AGENTS)).to.include({ code: 'no_hosts', message: 'checkout production has no host: no enrolled agent has the labels role=db' });
+    expect(select(environment, AGENTS)).to.include({
+      code: 'no_hosts',
+      message: 'checkout production has no host: no enrolled agent has the labels role=db',
+    });
   });
 
   it('are the only enrolled agent when none are named', () => {
     const environment = anEnvironment({ hosts: { by: 'any' } });
-    expect(select(environment, [AGENTS[0]!])).to.deep.equal(['web-1']);
-    expect(select(environment, [])).to.include({ message: 'checkout production has no host: no agent has enrolled' });
-    expect(select(environment, AGENTS)).to.have.property('message').that.contains('several agents (web-1, web-2)');
+    expect(select(environment, [WEB_1])).to.deep.equal(['web-1']);
+    expect(select(environment, [])).to.include({
+      message: 'checkout production has no host: no agent has enrolled',
+    });
+    expect(select(environment, AGENTS))
+      .to.have.property('message')
+      .that.contains('several agents (web-1, web-2)');
   });
 });
 
@@ -77,10 +97,19 @@ function queued(more: Partial<DeploymentRow>): DeploymentRow {
   return aDeployment({ ...QUEUED, ...more });
 }
 
-function consider(more: Partial<DeploymentRow>, queue: Partial<Queue> = {}): ReturnType<typeof considerStart> {
+function consider(
+  more: Partial<DeploymentRow>,
+  queue: Partial<Queue> = {},
+): ReturnType<typeof considerStart> {
   const deployment = queued(more);
   const environment = anEnvironment();
-  const rest = { unfinished: [deployment], agents: AGENTS, configuration: aConfiguration(environment), environment, now: at(0) };
+  const rest = {
+    unfinished: [deployment],
+    agents: AGENTS,
+    configuration: aConfiguration(environment),
+    environment,
+    now: at(0),
+  };
   return considerStart(deployment, { ...rest, ...queue });
 }
 

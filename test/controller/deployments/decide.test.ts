@@ -27,19 +27,26 @@ describe('decide', () => {
     it('releases one batch after the other', () => {
       expect(starts(given(prepared()))).to.deep.equal(['release web-1 1']);
       expect(given([...prepared(), aRun('web-1', 'release', 'running')]).start).to.equal(undefined);
-      expect(starts(given([...prepared(), aRun('web-1', 'release', 'succeeded')]))).to.deep.equal(['release web-2 1']);
+      expect(starts(given([...prepared(), aRun('web-1', 'release', 'succeeded')]))).to.deep.equal([
+        'release web-2 1',
+      ]);
     });
 
     it('releases all at once when told to', () => {
       const environment = anEnvironment({ rollout: { ...anEnvironment().rollout, strategy: 'all_at_once' } });
-      expect(starts(given(prepared(), { environmentConfig: environment }))).to.deep.equal(['release web-1 1', 'release web-2 1']);
+      expect(starts(given(prepared(), { environmentConfig: environment }))).to.deep.equal([
+        'release web-1 1',
+        'release web-2 1',
+      ]);
     });
 
     it('bakes between batches, and says until when', () => {
       const environment = anEnvironment({ rollout: { ...anEnvironment().rollout, bakeMs: 30_000 } });
       const runs = [...prepared(), aRun('web-1', 'release', 'succeeded', { finishedAt: at(10) })];
       expect(given(runs, { environmentConfig: environment }, at(39)).wait?.until).to.deep.equal(at(40));
-      expect(starts(given(runs, { environmentConfig: environment }, at(40)))).to.deep.equal(['release web-2 1']);
+      expect(starts(given(runs, { environmentConfig: environment }, at(40)))).to.deep.equal([
+        'release web-2 1',
+      ]);
     });
 
     it('prunes when every host is released, and then has succeeded', () => {
@@ -56,7 +63,11 @@ describe('decide', () => {
     });
 
     it('does not wait for a prune beyond the deployment’s limit, and never undoes for it', () => {
-      const late = given([...released(), aRun('web-1', 'prune', 'pending'), aRun('web-2', 'prune', 'running')], {}, at(601));
+      const late = given(
+        [...released(), aRun('web-1', 'prune', 'pending'), aRun('web-2', 'prune', 'running')],
+        {},
+        at(601),
+      );
       expect(late.move).to.equal(undefined);
       expect(late.drop).to.have.length(1);
       expect(late.cancel).to.have.length(1);
@@ -68,7 +79,9 @@ describe('decide', () => {
       const migrated = [...prepared(), aRun('web-1', 'migrate', 'succeeded')];
       expect(starts(given(migrated, { environmentConfig: MIGRATING }))).to.deep.equal(['release web-1 1']);
       const running = [...prepared(), aRun('web-1', 'migrate', 'running')];
-      expect(given(running, { environmentConfig: MIGRATING }).wait?.reason?.message).to.equal('migrate on web-1 is running');
+      expect(given(running, { environmentConfig: MIGRATING }).wait?.reason?.message).to.equal(
+        'migrate on web-1 is running',
+      );
     });
 
     it('migrates nothing when the tool said that nothing is pending', () => {
@@ -105,7 +118,9 @@ describe('decide', () => {
 
     it('does not tell an agent twice to stop', () => {
       const cancelled = aRun('web-2', 'prepare', 'running', { cancelReason: RED });
-      expect(given([aRun('web-1', 'prepare', 'failed'), cancelled], { reason: RED }).cancel).to.deep.equal([]);
+      expect(given([aRun('web-1', 'prepare', 'failed'), cancelled], { reason: RED }).cancel).to.deep.equal(
+        [],
+      );
     });
 
     it('drops what was never dispatched', () => {
@@ -115,7 +130,10 @@ describe('decide', () => {
     });
 
     it('ends failed when nothing live was touched', () => {
-      const { move } = given([aRun('web-1', 'prepare', 'failed', { reason: RED }), aRun('web-2', 'prepare', 'succeeded')]);
+      const { move } = given([
+        aRun('web-1', 'prepare', 'failed', { reason: RED }),
+        aRun('web-2', 'prepare', 'succeeded'),
+      ]);
       expect(move?.to).to.equal('failed');
       expect(move?.reason?.facts['host']).to.equal('web-1');
     });
@@ -135,17 +153,25 @@ describe('decide', () => {
       const second = aRun('web-1', 'prepare', 'failed', { finishedAt: at(9) });
       const first = aRun('web-2', 'prepare', 'failed', { finishedAt: at(5) });
       expect(given([second, first]).move?.reason?.facts['host']).to.equal('web-2');
-      expect(given([aRun('web-1', 'prepare', 'failed', { finishedAt: null }), first]).move?.reason?.facts['host']).to.equal('web-1');
-      expect(given([first, aRun('web-1', 'prepare', 'failed', { finishedAt: null })]).move?.reason?.facts['host']).to.equal('web-1');
+      expect(
+        given([aRun('web-1', 'prepare', 'failed', { finishedAt: null }), first]).move?.reason?.facts['host'],
+      ).to.equal('web-1');
+      expect(
+        given([first, aRun('web-1', 'prepare', 'failed', { finishedAt: null })]).move?.reason?.facts['host'],
+      ).to.equal('web-1');
     });
 
     it('pauses or stops where the configuration says so', () => {
       const broken = [...prepared(), aRun('web-1', 'release', 'failed', { reason: RED })];
       const rollout = anEnvironment().rollout;
-      const pause = given(broken, { environmentConfig: anEnvironment({ rollout: { ...rollout, onFailure: 'pause' } }) });
+      const pause = given(broken, {
+        environmentConfig: anEnvironment({ rollout: { ...rollout, onFailure: 'pause' } }),
+      });
       expect(pause.move?.to).to.equal('paused');
       expect(pause.move?.reason?.hint).to.equal('fraisier continue d_1');
-      const stop = given(broken, { environmentConfig: anEnvironment({ rollout: { ...rollout, onFailure: 'stop' } }) });
+      const stop = given(broken, {
+        environmentConfig: anEnvironment({ rollout: { ...rollout, onFailure: 'stop' } }),
+      });
       expect(stop.move?.to).to.equal('failed');
     });
 
@@ -159,12 +185,16 @@ describe('decide', () => {
     it('counts the limit from the last continue', () => {
       const again = aRun('web-1', 'prepare', 'running', { attempt: 2, createdAt: at(500) });
       expect(given([again, aRun('web-2', 'prepare', 'succeeded')], {}, at(700)).move).to.equal(undefined);
-      expect(given([again, aRun('web-2', 'prepare', 'succeeded')], { startedAt: null }, at(1100)).move?.to).to.equal('running');
+      expect(
+        given([again, aRun('web-2', 'prepare', 'succeeded')], { startedAt: null }, at(1100)).move?.to,
+      ).to.equal('running');
     });
 
     it('pauses rather than guess whether a migration was applied', () => {
       for (const status of ['interrupted', 'lost'] as const) {
-        const { move } = given([...prepared(), aRun('web-1', 'migrate', status)], { environmentConfig: MIGRATING });
+        const { move } = given([...prepared(), aRun('web-1', 'migrate', status)], {
+          environmentConfig: MIGRATING,
+        });
         expect(move?.to).to.equal('paused');
         expect(move?.reason?.code).to.equal('outcome_unknown');
         expect(move?.reason?.hint).to.contain('fraisier continue d_1').and.to.contain('fraisier cancel d_1');
@@ -208,14 +238,26 @@ describe('decide', () => {
 
     it('goes on with the undo when that was paused, for the first reason', () => {
       const down = aRun('web-1', 'migrate_down', 'interrupted');
-      const runs = [...prepared(), aRun('web-1', 'release', 'failed', { reason: RED }), aRun('web-1', 'undo', 'succeeded'), down];
-      const decision = given(runs, { status: 'paused', continueRequestedBy: 'ana', environmentConfig: MIGRATING });
+      const runs = [
+        ...prepared(),
+        aRun('web-1', 'release', 'failed', { reason: RED }),
+        aRun('web-1', 'undo', 'succeeded'),
+        down,
+      ];
+      const decision = given(runs, {
+        status: 'paused',
+        continueRequestedBy: 'ana',
+        environmentConfig: MIGRATING,
+      });
       expect(decision.move?.to).to.equal('rolling_back');
       expect(decision.move?.reason?.code).to.equal('health_check_failed');
       expect(starts(decision)).to.deep.equal(['migrate_down web-1 2']);
       const byHand = given(runs, { status: 'paused', continueRequestedBy: 'ana', cancelRequestedBy: 'bo' });
       expect(byHand.move?.reason?.code).to.equal('cancelled');
-      const unexplained = given([aRun('web-1', 'undo', 'failed')], { status: 'paused', continueRequestedBy: 'ana' });
+      const unexplained = given([aRun('web-1', 'undo', 'failed')], {
+        status: 'paused',
+        continueRequestedBy: 'ana',
+      });
       expect(unexplained.move?.reason?.code).to.equal('run_failed');
     });
   });
@@ -230,8 +272,12 @@ describe('decide', () => {
 
     it('undoes the newest batch first', () => {
       expect(starts(given(broken(), back))).to.deep.equal(['undo web-2 1']);
-      expect(starts(given([...broken(), aRun('web-2', 'undo', 'succeeded')], back))).to.deep.equal(['undo web-1 1']);
-      expect(given([...broken(), aRun('web-2', 'undo', 'running')], back).wait?.reason?.message).to.equal('undo on web-2 is running');
+      expect(starts(given([...broken(), aRun('web-2', 'undo', 'succeeded')], back))).to.deep.equal([
+        'undo web-1 1',
+      ]);
+      expect(given([...broken(), aRun('web-2', 'undo', 'running')], back).wait?.reason?.message).to.equal(
+        'undo on web-2 is running',
+      );
     });
 
     it('undoes a host that is no longer in the plan as of the first batch', () => {
@@ -251,7 +297,11 @@ describe('decide', () => {
     });
 
     it('ends rollback_failed when a host could not go back', () => {
-      const runs = [...broken(), aRun('web-2', 'undo', 'failed', { reason: RED }), aRun('web-1', 'undo', 'succeeded')];
+      const runs = [
+        ...broken(),
+        aRun('web-2', 'undo', 'failed', { reason: RED }),
+        aRun('web-1', 'undo', 'succeeded'),
+      ];
       const { move } = given(runs, back);
       expect(move?.to).to.equal('rollback_failed');
       expect(move?.reason?.code).to.equal('undo_failed');
@@ -269,7 +319,12 @@ describe('decide', () => {
 
     it('says when there was no release to go back to', () => {
       const first = (host: string) => aRun(host, 'prepare', 'succeeded', { previousRelease: '' });
-      const runs = [first('web-1'), first('web-2'), aRun('web-1', 'release', 'failed'), aRun('web-1', 'undo', 'succeeded')];
+      const runs = [
+        first('web-1'),
+        first('web-2'),
+        aRun('web-1', 'release', 'failed'),
+        aRun('web-1', 'undo', 'succeeded'),
+      ];
       const { move } = given(runs, back);
       expect(move?.to).to.equal('failed');
       expect(move?.reason?.code).to.equal('no_previous_release');
@@ -288,7 +343,9 @@ describe('decide', () => {
 
       it('goes down after the hosts are back', () => {
         expect(starts(given(touched(), migrating))).to.deep.equal(['migrate_down web-1 1']);
-        expect(given([...touched(), aRun('web-1', 'migrate_down', 'running')], migrating).wait).not.to.equal(undefined);
+        expect(given([...touched(), aRun('web-1', 'migrate_down', 'running')], migrating).wait).not.to.equal(
+          undefined,
+        );
         const { move } = given([...touched(), aRun('web-1', 'migrate_down', 'succeeded')], migrating);
         expect(move?.to).to.equal('rolled_back');
         expect(move?.reason?.facts['migration']).to.equal('undone');
@@ -313,11 +370,16 @@ describe('decide', () => {
       it('is looked at after a failed migration, even without a way down', () => {
         const noDown = anEnvironment({ database: { ...aDatabase, down: null } });
         const runs = [...prepared(), aRun('web-1', 'migrate', 'failed')];
-        expect(starts(given(runs, { ...back, environmentConfig: noDown }))).to.deep.equal(['migrate_down web-1 1']);
+        expect(starts(given(runs, { ...back, environmentConfig: noDown }))).to.deep.equal([
+          'migrate_down web-1 1',
+        ]);
       });
 
       it('stays as it is past the point of no return, and the reason says so', () => {
-        const noDown = { ...back, environmentConfig: anEnvironment({ database: { ...aDatabase, down: null } }) };
+        const noDown = {
+          ...back,
+          environmentConfig: anEnvironment({ database: { ...aDatabase, down: null } }),
+        };
         const { move } = given(touched(), noDown);
         expect(move?.to).to.equal('rolled_back');
         expect(move?.reason?.facts['migration']).to.equal('kept');
@@ -326,7 +388,10 @@ describe('decide', () => {
       });
 
       it('is said to be unknown when nothing can tell', () => {
-        const blind = { ...back, environmentConfig: anEnvironment({ database: { ...aDatabase, status: null } }) };
+        const blind = {
+          ...back,
+          environmentConfig: anEnvironment({ database: { ...aDatabase, status: null } }),
+        };
         const { move } = given([...prepared(), aRun('web-1', 'migrate', 'failed')], blind);
         expect(move?.to).to.equal('failed');
         expect(move?.reason?.facts['migration']).to.equal('unknown');
@@ -335,7 +400,10 @@ describe('decide', () => {
   });
 
   describe('hosts that are away', () => {
-    const away = [{ name: 'web-1', leaseExpiresAt: at(60) }, HERE[1]!];
+    const away = [
+      { name: 'web-1', leaseExpiresAt: at(60) },
+      { name: 'web-2', leaseExpiresAt: at(3600) },
+    ];
     const step = { name: 'install', startedAt: at(30), timeoutMs: 300_000 };
 
     it('are lost only after validity and the limit of the step in hand', () => {
@@ -351,7 +419,9 @@ describe('decide', () => {
       const steps = deployment.plan?.phases[0]?.steps ?? [];
       const running = aRun('web-1', 'prepare', 'dispatched', { steps });
       expect(given([running], {}, at(60 + 600 + 14), away).lose).to.equal(undefined);
-      expect(given([running], {}, at(60 + 600 + 16), away).lose?.[0]?.reason.message).to.contain('in prepare');
+      expect(given([running], {}, at(60 + 600 + 16), away).lose?.[0]?.reason.message).to.contain(
+        'in prepare',
+      );
     });
 
     it('count from the dispatch when the host is not known any more', () => {
@@ -361,7 +431,9 @@ describe('decide', () => {
     });
 
     it('are not lost while their lease is valid', () => {
-      expect(given([aRun('web-1', 'prepare', 'running'), aRun('web-2', 'prepare', 'pending')]).lose).to.equal(undefined);
+      expect(given([aRun('web-1', 'prepare', 'running'), aRun('web-2', 'prepare', 'pending')]).lose).to.equal(
+        undefined,
+      );
     });
   });
 });

@@ -17,8 +17,13 @@ describe('the driver', () => {
   });
 
   it('drives a deployment to its end by wake-ups, through a bake', async () => {
-    const edges = await memoryEdges(SAMPLE_CONFIGURATION.replace('health_check', 'rollout: { bake: 1s }\n        health_check'));
-    const turning: MemoryEdges = { ...edges, after: (ms, act) => edges.after(ms, () => (edges.pass(ms / 1000), act())) };
+    const edges = await memoryEdges(
+      SAMPLE_CONFIGURATION.replace('health_check', 'rollout: { bake: 1s }\n        health_check'),
+    );
+    const turning: MemoryEdges = {
+      ...edges,
+      after: (ms, act) => edges.after(ms, () => (edges.pass(ms / 1000), act())),
+    };
     const driver = startDriver(turning, { onError, pollMs: 100 });
     await queue(edges);
     await edges.ledger.wake({ about: 'deployment', id: 'd_0' });
@@ -36,7 +41,8 @@ describe('the driver', () => {
     let broken = true;
     const errors: (string | null)[] = [];
     const ledger = new Proxy(edges.ledger, {
-      get: (target, name: keyof Ledger) => (broken && name !== 'now' ? () => Promise.reject(new Error('away')) : target[name]),
+      get: (target, name: keyof Ledger) =>
+        broken && name !== 'now' ? () => Promise.reject(new Error('away')) : target[name],
     });
     const driver = startDriver({ ...edges, ledger }, { onError: (_, id) => errors.push(id), pollMs: 1 });
     await edges.ledger.wake({ about: 'deployment', id: 'd_0' });
@@ -59,7 +65,9 @@ describe('the driver', () => {
   });
 
   it('calls off what it would have asked again', async () => {
-    const edges = await memoryEdges(SAMPLE_CONFIGURATION.replace('health_check', 'rollout: { bake: 1h }\n        health_check'));
+    const edges = await memoryEdges(
+      SAMPLE_CONFIGURATION.replace('health_check', 'rollout: { bake: 1h }\n        health_check'),
+    );
     const calledOff: number[] = [];
     const patient: MemoryEdges = { ...edges, after: (ms) => () => calledOff.push(ms) };
     const driver = startDriver(patient, { onError, pollMs: 7 });
@@ -71,7 +79,9 @@ describe('the driver', () => {
       return (await edges.ledger.agent('web-1'))?.live.some((live) => live.release === COMMIT);
     });
     await edges.ledger.wake({ about: 'deployment', id: 'd_0' });
-    await until('the bake', () => calledOff.length > 0 || edges.ledger.now().then(() => false), { timeoutMs: 300 }).catch(() => undefined);
+    await until('the bake', () => calledOff.length > 0 || edges.ledger.now().then(() => false), {
+      timeoutMs: 300,
+    }).catch(() => undefined);
     await driver.stop();
     expect(calledOff).to.include(3_600_000).and.to.include(7);
   });
@@ -101,7 +111,27 @@ function onError(error: unknown): void {
 }
 
 async function queue(edges: MemoryEdges): Promise<void> {
-  const pair = { fraise: 'checkout', environment: 'production', kind: 'deploy', commit: COMMIT, ref: 'main' } as const;
-  const by = { trigger: 'cli', requestedBy: 'ana', webhookId: null, requestId: null, originId: null } as const;
-  await edges.ledger.insertDeployment({ id: 'd_0', ...pair, ...by, configRevision: 1, force: false, onlyHosts: [], pushedAt: null });
+  const pair = {
+    fraise: 'checkout',
+    environment: 'production',
+    kind: 'deploy',
+    commit: COMMIT,
+    ref: 'main',
+  } as const;
+  const by = {
+    trigger: 'cli',
+    requestedBy: 'ana',
+    webhookId: null,
+    requestId: null,
+    originId: null,
+  } as const;
+  await edges.ledger.insertDeployment({
+    id: 'd_0',
+    ...pair,
+    ...by,
+    configRevision: 1,
+    force: false,
+    onlyHosts: [],
+    pushedAt: null,
+  });
 }

@@ -17,12 +17,19 @@ describe('folding an event into its run', () => {
 
   it('remembers the step in hand with its limit', () => {
     const folded = legal(fold({ $case: 'stepStarted', value: { step: 'install', attempt: 1, bootId: 'b' } }));
-    expect(folded.change.currentStep).to.deep.equal({ name: 'install', startedAt: at(9), timeoutMs: 300_000 });
+    expect(folded.change.currentStep).to.deep.equal({
+      name: 'install',
+      startedAt: at(9),
+      timeoutMs: 300_000,
+    });
   });
 
   it('keeps what preflight and the migration tool measured', () => {
     const result = StepResult.fromPartial({ previousRelease: 'a', previousProvenGood: true });
-    expect(legal(fold(finished('preflight', result))).change).to.include({ previousRelease: 'a', previousProvenGood: true });
+    expect(legal(fold(finished('preflight', result))).change).to.include({
+      previousRelease: 'a',
+      previousProvenGood: true,
+    });
     const migration = { revision: 'r1', pending: ['r2'] };
     const measured = legal(fold(finished('install', StepResult.fromPartial({ migration }))));
     expect(measured.change).to.deep.include({ migration });
@@ -36,7 +43,10 @@ describe('folding an event into its run', () => {
   });
 
   it('counts a note and changes nothing else', () => {
-    const note: Body = { $case: 'stepNote', value: { step: 'install', attempt: 1, code: 'x', message: '', facts: {} } };
+    const note: Body = {
+      $case: 'stepNote',
+      value: { step: 'install', attempt: 1, code: 'x', message: '', facts: {} },
+    };
     expect(legal(fold(note)).change).to.deep.equal({ lastSeq: 7 });
   });
 
@@ -48,7 +58,9 @@ describe('folding an event into its run', () => {
       [Outcome.INTERRUPTED, 'interrupted'],
     ] as const;
     for (const [outcome, status] of cases) {
-      const folded = legal(fold({ $case: 'runFinished', value: { outcome, reason: undefined, liveRelease: 'a' } }));
+      const folded = legal(
+        fold({ $case: 'runFinished', value: { outcome, reason: undefined, liveRelease: 'a' } }),
+      );
       expect([folded.to, folded.live, folded.change.finished]).to.deep.equal([status, 'a', true]);
     }
   });
@@ -61,8 +73,12 @@ describe('folding an event into its run', () => {
       { $case: 'runFinished', value: { outcome: Outcome.UNSPECIFIED, reason: undefined, liveRelease: '' } },
     ];
     for (const body of unknown) expect(fold(body), body.$case).to.have.property('illegal');
-    expect(fold(finished('install', undefined), aRun('web-1', 'prepare', 'dispatched', { steps }))).to.have.property('illegal');
-    expect(foldEvent(running, RunEvent.fromPartial({ runId: running.id, seq: 7 }), at(9))).to.have.property('illegal');
+    expect(
+      fold(finished('install', undefined), aRun('web-1', 'prepare', 'dispatched', { steps })),
+    ).to.have.property('illegal');
+    expect(foldEvent(running, RunEvent.fromPartial({ runId: running.id, seq: 7 }), at(9))).to.have.property(
+      'illegal',
+    );
   });
 });
 
@@ -78,6 +94,15 @@ function legal(folded: Folded): Exclude<Folded, { illegal: string }> {
 function finished(step: string, result: StepResult | undefined, outcome: Outcome = Outcome.SUCCEEDED): Body {
   return {
     $case: 'stepFinished',
-    value: { step, attempt: 1, outcome, reason: undefined, durationMs: 5, result, logBytes: 0, logTruncated: false },
+    value: {
+      step,
+      attempt: 1,
+      outcome,
+      reason: undefined,
+      durationMs: 5,
+      result,
+      logBytes: 0,
+      logTruncated: false,
+    },
   };
 }

@@ -30,7 +30,10 @@ describe('a plan', () => {
     const restart = { command: { shell: './restart' }, user: 'app', timeoutMs: 7000 };
     const [step] = stepsOf(plan({ systemdService: null, restart }), 'web-1', 'release').slice(1);
     expect(step?.timeoutMs).to.equal(7000);
-    expect(step?.action?.$case === 'restart' && step.action.value.how?.value).to.deep.include({ shell: './restart', user: 'app' });
+    expect(step?.action?.$case === 'restart' && step.action.value.how?.value).to.deep.include({
+      shell: './restart',
+      user: 'app',
+    });
   });
 
   it('gives health time for every attempt', () => {
@@ -39,13 +42,18 @@ describe('a plan', () => {
     const value = health?.action?.$case === 'health' ? health.action.value : undefined;
     expect([value?.versionField, value?.expectVersion]).to.deep.equal(['commit', COMMIT]);
     const unversioned = anEnvironment().healthCheck;
-    const without = stepsOf(plan({ healthCheck: unversioned && { ...unversioned, versionField: null } }), 'web-1', 'release')[2];
+    const without = stepsOf(
+      plan({ healthCheck: unversioned && { ...unversioned, versionField: null } }),
+      'web-1',
+      'release',
+    )[2];
     expect(without?.action?.$case === 'health' && without.action.value.expectVersion).to.equal('');
   });
 
   it('puts hosts into batches, canaries first', () => {
     const rollout = anEnvironment().rollout;
-    const batches = (more: Partial<typeof rollout>) => plan({ rollout: { ...rollout, ...more } }).hosts.map((host) => host.batch);
+    const batches = (more: Partial<typeof rollout>) =>
+      plan({ rollout: { ...rollout, ...more } }).hosts.map((host) => host.batch);
     expect(batches({})).to.deep.equal([0, 1, 2, 3]);
     expect(batches({ batch: 2 })).to.deep.equal([0, 0, 1, 1]);
     expect(batches({ canary: 1, batch: 2 })).to.deep.equal([0, 1, 1, 2]);
@@ -84,7 +92,15 @@ describe('a plan', () => {
       expect(plan({ database: aDatabase }).migratingHost).to.equal('web-1');
       expect(plan({ database: { ...aDatabase, on: 'web-3' } }).migratingHost).to.equal('web-3');
       expect(plan({ database: { ...aDatabase, strategy: 'none' } }).migratingHost).to.equal('');
-      expect(makePlan({ environment: anEnvironment({ database: aDatabase }), commit: COMMIT, ref: '', hosts: [], madeAt: NOON }).migratingHost).to.equal('');
+      expect(
+        makePlan({
+          environment: anEnvironment({ database: aDatabase }),
+          commit: COMMIT,
+          ref: '',
+          hosts: [],
+          madeAt: NOON,
+        }).migratingHost,
+      ).to.equal('');
     });
 
     it('says beforehand where the point of no return is', () => {
@@ -109,7 +125,11 @@ describe('a plan', () => {
       ]);
       expect(expected(steps[0])).to.deep.equal(before);
       expect(expected(steps[2])).to.equal(undefined);
-      expect(stepsOf(plan({ database: { ...aDatabase, status: null } }), 'web-1', 'migrate').map((step) => step.name)).to.deep.equal(['migrate']);
+      expect(
+        stepsOf(plan({ database: { ...aDatabase, status: null } }), 'web-1', 'migrate').map(
+          (step) => step.name,
+        ),
+      ).to.deep.equal(['migrate']);
     });
 
     it('goes down by exactly what was applied', () => {
@@ -118,7 +138,11 @@ describe('a plan', () => {
         aRun('web-1', 'migrate', 'succeeded', { migration: after }),
       ];
       const steps = stepsOf(plan({ database: { ...aDatabase, user: 'db' } }), 'web-1', 'migrate_down', runs);
-      expect(steps.map((step) => step.name)).to.deep.equal(['migration_unchanged', 'migrate_down', 'migration_undone']);
+      expect(steps.map((step) => step.name)).to.deep.equal([
+        'migration_unchanged',
+        'migrate_down',
+        'migration_undone',
+      ]);
       expect(expected(steps[0])).to.deep.equal(after);
       expect(expected(steps[2])).to.deep.equal(before);
       const down = steps[1]?.action;
@@ -129,7 +153,10 @@ describe('a plan', () => {
     });
 
     it('after a failed migration only proves that nothing is left of it', () => {
-      const runs = [aRun('web-1', 'prepare', 'succeeded', { migration: before }), aRun('web-1', 'migrate', 'failed')];
+      const runs = [
+        aRun('web-1', 'prepare', 'succeeded', { migration: before }),
+        aRun('web-1', 'migrate', 'failed'),
+      ];
       const steps = stepsOf(plan({ database: aDatabase }), 'web-1', 'migrate_down', runs);
       expect(steps.map((step) => step.name)).to.deep.equal(['migration_undone']);
     });
@@ -139,7 +166,10 @@ describe('a plan', () => {
       expect(plan({ database: { ...aDatabase, status: null } }).migrateDownTemplate).to.deep.equal([]);
       const unmeasured = [aRun('web-1', 'prepare', 'succeeded'), aRun('web-1', 'migrate', 'succeeded')];
       const down = stepsOf(plan({ database: aDatabase }), 'web-1', 'migrate_down', unmeasured)[1]?.action;
-      expect(down?.$case === 'migrate' && down.value.environment).to.deep.equal({ FRAISIER_REVISION: '', FRAISIER_APPLIED: '' });
+      expect(down?.$case === 'migrate' && down.value.environment).to.deep.equal({
+        FRAISIER_REVISION: '',
+        FRAISIER_APPLIED: '',
+      });
     });
 
     it('leaves steps of another kind in a stored plan as they are', () => {
@@ -173,12 +203,19 @@ describe('a plan', () => {
       const first = [aRun('web-1', 'prepare', 'succeeded', { previousRelease: '' })];
       const work = stepsOfRun(plan(), 'web-1', 'undo', latestRuns(first));
       expect(work.commit).to.equal('');
-      expect(work.steps[0]?.action).to.deep.equal({ $case: 'deactivate', value: { systemdService: 'checkout.service' } });
-      expect(stepsOf({ ...plan(), target: undefined }, 'web-1', 'undo', [])[0]?.action?.value).to.deep.equal({ systemdService: '' });
+      expect(work.steps[0]?.action).to.deep.equal({
+        $case: 'deactivate',
+        value: { systemdService: 'checkout.service' },
+      });
+      expect(stepsOf({ ...plan(), target: undefined }, 'web-1', 'undo', [])[0]?.action?.value).to.deep.equal({
+        systemdService: '',
+      });
     });
 
     it('keeps steps that name no release', () => {
-      expect(stepsOf({ ...plan(), undoTemplate: [anyStep] }, 'web-1', 'undo', prepared)).to.deep.equal([anyStep]);
+      expect(stepsOf({ ...plan(), undoTemplate: [anyStep] }, 'web-1', 'undo', prepared)).to.deep.equal([
+        anyStep,
+      ]);
     });
   });
 
@@ -193,13 +230,27 @@ describe('a plan', () => {
   });
 });
 
-const anyStep = Step.fromPartial({ name: 'prune', action: { $case: 'prune', value: { keep: 1, keepCommits: [] } } });
+const anyStep = Step.fromPartial({
+  name: 'prune',
+  action: { $case: 'prune', value: { keep: 1, keepCommits: [] } },
+});
 
 function plan(more: Partial<Environment> = {}): DeploymentPlan {
-  return makePlan({ environment: anEnvironment(more), commit: COMMIT, ref: 'main', hosts: HOSTS, madeAt: NOON });
+  return makePlan({
+    environment: anEnvironment(more),
+    commit: COMMIT,
+    ref: 'main',
+    hosts: HOSTS,
+    madeAt: NOON,
+  });
 }
 
-function stepsOf(made: DeploymentPlan, host: string, phase: RunPhase, runs: readonly RunRow[] = []): readonly Step[] {
+function stepsOf(
+  made: DeploymentPlan,
+  host: string,
+  phase: RunPhase,
+  runs: readonly RunRow[] = [],
+): readonly Step[] {
   return stepsOfRun(made, host, phase, latestRuns(runs)).steps;
 }
 

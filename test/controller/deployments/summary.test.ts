@@ -18,13 +18,24 @@ describe('the summary of a deployment', () => {
   });
 
   it('takes the hosts from the runs where there is no plan', () => {
-    expect(summarizeRows(aDeployment({ plan: null }), [aRun('web-3', 'prepare', 'pending')], []).hosts[0]?.host).to.equal('web-3');
+    expect(
+      summarizeRows(aDeployment({ plan: null }), [aRun('web-3', 'prepare', 'pending')], []).hosts[0]?.host,
+    ).to.equal('web-3');
   });
 
   it('shows steps as their events say', () => {
     const run = aRun('web-1', 'prepare', 'running', { steps });
-    const shown = fold(run, [started('preflight', 1), finished('preflight', Outcome.SUCCEEDED), started('fetch', 2)]);
-    expect(shown).to.deep.equal(['preflight succeeded 1', 'fetch running 2', 'stage pending 0', 'install pending 0']);
+    const shown = fold(run, [
+      started('preflight', 1),
+      finished('preflight', Outcome.SUCCEEDED),
+      started('fetch', 2),
+    ]);
+    expect(shown).to.deep.equal([
+      'preflight succeeded 1',
+      'fetch running 2',
+      'stage pending 0',
+      'install pending 0',
+    ]);
   });
 
   it('leaves nothing pending or running in a run that is over', () => {
@@ -38,9 +49,23 @@ describe('the summary of a deployment', () => {
   });
 
   it('knows every outcome of a step, and calls what it does not know interrupted', () => {
-    const outcomes = [Outcome.FAILED, Outcome.CANCELLED, Outcome.INTERRUPTED, Outcome.UNSPECIFIED, Outcome.UNRECOGNIZED];
-    const words = outcomes.map((outcome) => fold(aRun('web-1', 'prepare', 'running', { steps }), [finished('fetch', outcome)])[1]);
-    expect(words.map((word) => word?.split(' ')[1])).to.deep.equal(['failed', 'cancelled', 'interrupted', 'interrupted', 'interrupted']);
+    const outcomes = [
+      Outcome.FAILED,
+      Outcome.CANCELLED,
+      Outcome.INTERRUPTED,
+      Outcome.UNSPECIFIED,
+      Outcome.UNRECOGNIZED,
+    ];
+    const words = outcomes.map(
+      (outcome) => fold(aRun('web-1', 'prepare', 'running', { steps }), [finished('fetch', outcome)])[1],
+    );
+    expect(words.map((word) => word?.split(' ')[1])).to.deep.equal([
+      'failed',
+      'cancelled',
+      'interrupted',
+      'interrupted',
+      'interrupted',
+    ]);
   });
 
   it('says what was live before and what is live now', () => {
@@ -54,7 +79,8 @@ describe('the summary of a deployment', () => {
   });
 
   it('shows what a host reported after its run was given up', () => {
-    const late = (run: RunRow, outcome: Outcome, liveRelease: string) => summary(run, [ended(outcome, liveRelease)]).hosts[0]?.lateReports;
+    const late = (run: RunRow, outcome: Outcome, liveRelease: string) =>
+      summary(run, [ended(outcome, liveRelease)]).hosts[0]?.lateReports;
     const lost = aRun('web-1', 'release', 'lost');
     expect(late(lost, Outcome.SUCCEEDED, 'abc')).to.deep.equal([
       'release was recorded lost; the host reported later that it succeeded, with abc live',
@@ -80,7 +106,9 @@ function summary(run: RunRow, bodies: readonly Body[]): DeploymentSummary {
 }
 
 function fold(run: RunRow, bodies: readonly Body[]): string[] {
-  return summary(run, bodies).hosts[0]?.steps.map((step) => `${step.name} ${step.status} ${step.attempts}`) ?? [];
+  return (
+    summary(run, bodies).hosts[0]?.steps.map((step) => `${step.name} ${step.status} ${step.attempts}`) ?? []
+  );
 }
 
 function started(step: string, attempt: number): Body {
@@ -88,7 +116,16 @@ function started(step: string, attempt: number): Body {
 }
 
 function finished(step: string, outcome: Outcome): Body {
-  const value = { step, attempt: 1, outcome, reason: undefined, durationMs: 5, result: undefined, logBytes: 0, logTruncated: false };
+  const value = {
+    step,
+    attempt: 1,
+    outcome,
+    reason: undefined,
+    durationMs: 5,
+    result: undefined,
+    logBytes: 0,
+    logTruncated: false,
+  };
   return { $case: 'stepFinished', value };
 }
 

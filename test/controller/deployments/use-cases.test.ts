@@ -32,13 +32,17 @@ describe('a deployment, through the use cases', () => {
       ['prune', 'succeeded', COMMIT],
     ]);
     expect(edges.memory.state().outbox).to.have.length(1);
-    expect(edges.memory.state().agents.map((agent) => agent.live.map((live) => live.release))).to.deep.equal([[COMMIT], [COMMIT]]);
+    expect(edges.memory.state().agents.map((agent) => agent.live.map((live) => live.release))).to.deep.equal([
+      [COMMIT],
+      [COMMIT],
+    ]);
   });
 
   it('goes back everywhere when the second host fails its release', async () => {
     const edges = await memoryEdges();
     const { id } = await queue(edges);
-    const red: Script = (step, run) => (run.host === 'web-2' && run.phase === 'release' && step.name === 'health' ? 'failed' : 'succeeded');
+    const red: Script = (step, run) =>
+      run.host === 'web-2' && run.phase === 'release' && step.name === 'health' ? 'failed' : 'succeeded';
     const agents = team(edges, red);
     await play(edges, id, agents);
     const deployment = await edges.ledger.deployment(id);
@@ -58,8 +62,14 @@ describe('a deployment, through the use cases', () => {
     const edges = await memoryEdges();
     const { id } = await queue(edges);
     const { ledger } = edges;
-    const inert = (tx: MemoryEdges['ledger']) => ({ ...bound(tx), insertRun: () => Promise.resolve({} as RunRow) });
-    const stuck: MemoryEdges = { ...edges, ledger: { ...bound(ledger), transaction: (work) => ledger.transaction((tx) => work(inert(tx))) } };
+    const inert = (tx: MemoryEdges['ledger']) => ({
+      ...bound(tx),
+      insertRun: () => Promise.resolve({} as RunRow),
+    });
+    const stuck: MemoryEdges = {
+      ...edges,
+      ledger: { ...bound(ledger), transaction: (work) => ledger.transaction((tx) => work(inert(tx))) },
+    };
     expect(await advance(stuck, id).catch(String)).to.contain('does not come to rest');
   });
 
@@ -69,9 +79,15 @@ describe('a deployment, through the use cases', () => {
     const { ledger } = edges;
     const ended = (tx: MemoryEdges['ledger']) => ({
       ...bound(tx),
-      holdDeployment: async () => ({ ...((await tx.deployment(id)) as DeploymentRow), status: 'cancelled' as const }),
+      holdDeployment: async () => ({
+        ...((await tx.deployment(id)) as DeploymentRow),
+        status: 'cancelled' as const,
+      }),
     });
-    const late: MemoryEdges = { ...edges, ledger: { ...bound(ledger), transaction: (work) => ledger.transaction((tx) => work(ended(tx))) } };
+    const late: MemoryEdges = {
+      ...edges,
+      ledger: { ...bound(ledger), transaction: (work) => ledger.transaction((tx) => work(ended(tx))) },
+    };
     expect(await advance(late, id)).to.equal(null);
     expect(await ledger.runsOf(id)).to.deep.equal([]);
   });
@@ -79,11 +95,17 @@ describe('a deployment, through the use cases', () => {
   it('has nothing live after a first release that failed', async () => {
     const edges = await memoryEdges();
     const { id } = await queue(edges);
-    const agents = team(edges, (step, run) => (run.phase === 'release' && step.name === 'health' ? 'failed' : 'succeeded'));
+    const agents = team(edges, (step, run) =>
+      run.phase === 'release' && step.name === 'health' ? 'failed' : 'succeeded',
+    );
     for (const agent of agents) agent.live = '';
     await play(edges, id, agents);
     const deployment = await edges.ledger.deployment(id);
-    expect([deployment?.status, deployment?.reason?.code, deployment?.oldVersion]).to.deep.equal(['failed', 'no_previous_release', null]);
+    expect([deployment?.status, deployment?.reason?.code, deployment?.oldVersion]).to.deep.equal([
+      'failed',
+      'no_previous_release',
+      null,
+    ]);
     expect(edges.memory.state().agents.map((agent) => agent.live)).to.deep.equal([[], []]);
   });
 
@@ -105,7 +127,11 @@ describe('a deployment, through the use cases', () => {
     await advance(edges, second.id);
     await advance(edges, second.id);
     const waiting = await edges.ledger.deployment(second.id);
-    expect([waiting?.status, waiting?.reason?.code, waiting?.changedNumber]).to.deep.equal(['queued', 'deployment_running', 1]);
+    expect([waiting?.status, waiting?.reason?.code, waiting?.changedNumber]).to.deep.equal([
+      'queued',
+      'deployment_running',
+      1,
+    ]);
     const woken: string[] = [];
     edges.waking.subscribe((topic) => topic.about === 'deployment' && woken.push(topic.id));
     await play(edges, first.id, team(edges));
@@ -115,7 +141,9 @@ describe('a deployment, through the use cases', () => {
   });
 
   it('says until when it bakes', async () => {
-    const edges = await memoryEdges(`${SAMPLE_CONFIGURATION.replace('health_check', 'rollout: { bake: 30s }\n        health_check')}`);
+    const edges = await memoryEdges(
+      `${SAMPLE_CONFIGURATION.replace('health_check', 'rollout: { bake: 30s }\n        health_check')}`,
+    );
     const { id } = await queue(edges);
     const agents = team(edges);
     const until = await play(edges, id, agents);
@@ -136,7 +164,8 @@ describe('a deployment, through the use cases', () => {
   it('is cancelled on the hosts too, and undone', async () => {
     const edges = await memoryEdges();
     const { id } = await queue(edges);
-    const hang: Script = (step, run) => (run.phase === 'release' && step.name === 'restart' ? 'hangs' : 'succeeded');
+    const hang: Script = (step, run) =>
+      run.phase === 'release' && step.name === 'restart' ? 'hangs' : 'succeeded';
     const agents = team(edges, hang);
     await play(edges, id, agents);
     await cancelDeployment(edges, id, ANA);
@@ -148,7 +177,8 @@ describe('a deployment, through the use cases', () => {
   it('is lost with its host and goes back on it when it returns', async () => {
     const edges = await memoryEdges();
     const { id } = await queue(edges);
-    const hang: Script = (step, run) => (run.phase === 'release' && step.name === 'activate' ? 'hangs' : 'succeeded');
+    const hang: Script = (step, run) =>
+      run.phase === 'release' && step.name === 'activate' ? 'hangs' : 'succeeded';
     await play(edges, id, team(edges, hang));
     edges.pass(4000);
     await advance(edges, id);
@@ -156,21 +186,29 @@ describe('a deployment, through the use cases', () => {
       code: 'not_steerable',
       message: `cannot cancel ${id}: it is rolling_back`,
     });
-    expect((await edges.ledger.runsOf(id)).map((run) => `${run.phase} ${run.status}`).slice(-2)).to.deep.equal(['release lost', 'undo pending']);
+    expect(
+      (await edges.ledger.runsOf(id)).map((run) => `${run.phase} ${run.status}`).slice(-2),
+    ).to.deep.equal(['release lost', 'undo pending']);
   });
 
   it('continues after a pause with what ended badly', async () => {
-    const edges = await memoryEdges(SAMPLE_CONFIGURATION.replace('health_check', 'rollout: { on_failure: pause }\n        health_check'));
+    const edges = await memoryEdges(
+      SAMPLE_CONFIGURATION.replace('health_check', 'rollout: { on_failure: pause }\n        health_check'),
+    );
     const { id } = await queue(edges);
     let red = true;
-    const agents = team(edges, (step, run) => (red && run.phase === 'release' && step.name === 'health' ? 'failed' : 'succeeded'));
+    const agents = team(edges, (step, run) =>
+      red && run.phase === 'release' && step.name === 'health' ? 'failed' : 'succeeded',
+    );
     await play(edges, id, agents);
     expect((await edges.ledger.deployment(id))?.status).to.equal('paused');
     red = false;
     expect((await continueDeployment(edges, id, ANA)).continueRequestedBy).to.equal('ana');
     await play(edges, id, agents);
     expect((await edges.ledger.deployment(id))?.status).to.equal('succeeded');
-    expect(await refused(continueDeployment(edges, id, ANA))).to.include({ message: `cannot continue ${id}: it has ended: succeeded` });
+    expect(await refused(continueDeployment(edges, id, ANA))).to.include({
+      message: `cannot continue ${id}: it has ended: succeeded`,
+    });
     expect(await refused(continueDeployment(edges, 'd_0', ANA))).to.include({ code: 'unknown_deployment' });
   });
 });
@@ -183,8 +221,15 @@ describe('the summary, read from the ledger', () => {
       const value = { step: 'fetch', attempt: 1, code: 'x', message: '', facts: {} };
       return { runId: run.id, seq: index + 2, at: new Date(0), event: { $case: 'stepNote', value } };
     });
-    await recordProgress(edges, { agent: 'web-1', epoch }, notes.map((value) => ({ $case: 'event', value })));
-    const start: RunEvent['event'] = { $case: 'stepStarted', value: { step: 'fetch', attempt: 3, bootId: '' } };
+    await recordProgress(
+      edges,
+      { agent: 'web-1', epoch },
+      notes.map((value) => ({ $case: 'event', value })),
+    );
+    const start: RunEvent['event'] = {
+      $case: 'stepStarted',
+      value: { step: 'fetch', attempt: 3, bootId: '' },
+    };
     const last: RunEvent = { runId: run.id, seq: 1502, at: new Date(0), event: start };
     await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: last }]);
     const summary = await summarize(edges, run.deploymentId);
@@ -206,7 +251,8 @@ describe('recording what an agent reports', () => {
 
   it('refuses other content, a gap, an illegal move, another host’s run and an unknown one', async () => {
     const { edges, run, epoch } = await dispatched();
-    const send = (event: RunEvent, agent = 'web-1') => refused(recordProgress(edges, { agent, epoch }, [{ $case: 'event', value: event }]));
+    const send = (event: RunEvent, agent = 'web-1') =>
+      refused(recordProgress(edges, { agent, epoch }, [{ $case: 'event', value: event }]));
     expect((await send({ ...started(run), seq: 2 }))?.message).to.contain('but 0 is the last one known');
     await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
     expect((await send({ ...started(run), at: new Date(1) }))?.message).to.contain('with other content');
@@ -219,19 +265,25 @@ describe('recording what an agent reports', () => {
   it('refuses a stream that was replaced', async () => {
     const { edges, run, epoch } = await dispatched();
     const stale = { agent: 'web-1', epoch: epoch - 1 };
-    expect((await refused(recordProgress(edges, stale, [{ $case: 'event', value: started(run) }])))?.code).to.equal('agent_replaced');
+    expect(
+      (await refused(recordProgress(edges, stale, [{ $case: 'event', value: started(run) }])))?.code,
+    ).to.equal('agent_replaced');
     expect((await refused(dispatchRuns(edges, 'web-1', epoch - 1)))?.code).to.equal('agent_replaced');
   });
 
   it('keeps output by offset, skipping what it has and refusing a gap', async () => {
     const { edges, run, epoch } = await dispatched();
     const send = (offset: number, text: string, step = 'fetch') =>
-      recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'log', value: chunk(run, step, offset, text) }]);
+      recordProgress(edges, { agent: 'web-1', epoch }, [
+        { $case: 'log', value: chunk(run, step, offset, text) },
+      ]);
     expect((await send(0, 'hello ')).logAcks[0]?.offset).to.equal(6);
     expect((await send(3, 'lo world')).logAcks[0]?.offset).to.equal(11);
     expect((await refused(send(20, 'x')))?.message).to.contain('only 11 bytes are known');
     expect((await refused(send(0, 'x', 'nonsense')))?.message).to.contain('which');
-    expect(Buffer.concat(edges.memory.state().logs.map((row) => row.data)).toString()).to.equal('hello world');
+    expect(Buffer.concat(edges.memory.state().logs.map((row) => row.data)).toString()).to.equal(
+      'hello world',
+    );
   });
 
   it('records what comes after a run was given up, and changes nothing else', async () => {
@@ -247,10 +299,16 @@ describe('recording what an agent reports', () => {
     const ledger = edges.ledger;
     const stuck: MemoryEdges = {
       ...edges,
-      ledger: { ...bound(ledger), transaction: (work) => ledger.transaction((tx) => work({ ...bound(tx), moveRun: () => Promise.resolve(false) })) },
+      ledger: {
+        ...bound(ledger),
+        transaction: (work) =>
+          ledger.transaction((tx) => work({ ...bound(tx), moveRun: () => Promise.resolve(false) })),
+      },
     };
     const message = { $case: 'event' as const, value: started(run) };
-    const failure = await recordProgress(stuck, { agent: 'web-1', epoch }, [message]).catch((error: unknown) => error);
+    const failure = await recordProgress(stuck, { agent: 'web-1', epoch }, [message]).catch(
+      (error: unknown) => error,
+    );
     expect(String(failure)).to.contain('moved while it was held');
   });
 });
@@ -263,7 +321,9 @@ describe('an agent that comes back', () => {
       { $case: 'log', value: chunk(run, 'fetch', 0, 'abc') },
     ]);
     const other = (await edges.ledger.openRunsOnHost('web-2'))[0];
-    const hello = Hello.fromPartial({ runs: [run.id, 'r_0', other?.id ?? ''].map((runId) => ({ runId, lastSeq: 9 })) });
+    const hello = Hello.fromPartial({
+      runs: [run.id, 'r_0', other?.id ?? ''].map((runId) => ({ runId, lastSeq: 9 })),
+    });
     expect(await resumeRuns(edges, 'web-1', hello)).to.deep.equal([
       { runId: run.id, seq: 1, logs: [{ step: 'fetch', attempt: 1, offset: 3 }], abandoned: false },
       { runId: 'r_0', seq: 0, logs: [], abandoned: true },
@@ -292,16 +352,21 @@ describe('the configuration', () => {
   it('is applied once, shows differences, and dry runs write nothing', async () => {
     const edges = await memoryEdges('');
     expect((await refused(currentConfiguration(edges.ledger)))?.code).to.equal('no_configuration');
-    const apply = (text: string, dryRun = false) => applyConfiguration(edges, { text, fileName: 'fraises.yaml', dryRun }, ANA);
+    const apply = (text: string, dryRun = false) =>
+      applyConfiguration(edges, { text, fileName: 'fraises.yaml', dryRun }, ANA);
     expect(await apply(SAMPLE_CONFIGURATION, true)).to.include({ revision: 0, changed: true });
     expect(edges.memory.state().configurations).to.have.length(0);
     expect(await apply(SAMPLE_CONFIGURATION)).to.include({ revision: 1, changed: true });
     expect(await apply(SAMPLE_CONFIGURATION)).to.include({ revision: 1, changed: false });
     const changed = await apply(SAMPLE_CONFIGURATION.replace('branch: main', 'branch: release'));
-    expect([changed.revision, changed.differences.join()]).to.satisfy(([n, text]: [number, string]) => n === 2 && text.includes('release'));
+    expect([changed.revision, changed.differences.join()]).to.satisfy(
+      ([n, text]: [number, string]) => n === 2 && text.includes('release'),
+    );
     expect((await refused(apply('fraises: 7')))?.code).to.equal('invalid_configuration');
     expect((await currentConfiguration(edges.ledger)).revision).to.equal(2);
-    expect(await configurationOf(edges.ledger, 9).catch(String)).to.contain('configuration 9 is not in the ledger');
+    expect(await configurationOf(edges.ledger, 9).catch(String)).to.contain(
+      'configuration 9 is not in the ledger',
+    );
   });
 
   it('lists its fraises with hosts, what is live, and why there are no hosts', async () => {
@@ -309,7 +374,14 @@ describe('the configuration', () => {
     const { id } = await queue(edges);
     await play(edges, id, team(edges));
     const [checkout] = await listFraises(edges);
-    expect(checkout?.environments.map(({ name, hosts, liveVersion, problem }) => [name, hosts, liveVersion, problem !== ''])).to.deep.equal([
+    expect(
+      checkout?.environments.map(({ name, hosts, liveVersion, problem }) => [
+        name,
+        hosts,
+        liveVersion,
+        problem !== '',
+      ]),
+    ).to.deep.equal([
       ['production', ['web-1', 'web-2'], COMMIT, false],
       ['staging', [], '', true],
     ]);
@@ -375,7 +447,11 @@ function bound(ledger: MemoryEdges['ledger']): MemoryEdges['ledger'] {
   return new Proxy({} as MemoryEdges['ledger'], {
     get: (_, name: keyof MemoryEdges['ledger']) => ledger[name],
     ownKeys: () => LEDGER_FUNCTIONS,
-    getOwnPropertyDescriptor: (_, name) => ({ value: ledger[name as keyof MemoryEdges['ledger']], enumerable: true, configurable: true }),
+    getOwnPropertyDescriptor: (_, name) => ({
+      value: ledger[name as keyof MemoryEdges['ledger']],
+      enumerable: true,
+      configurable: true,
+    }),
   });
 }
 
