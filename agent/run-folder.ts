@@ -164,24 +164,23 @@ export class RunFolder {
 export async function createRunFolder(disk: Disk, path: string, assignment: Assignment): Promise<RunFolder> {
   await disk.makeFolder(path);
   await disk.writeWhole(join(path, 'reserve'), new Uint8Array(RESERVE_BYTES));
+  await disk.writeWhole(join(path, 'assignment'), Assignment.encode(assignment).finish());
   const journal = await openJournal(
     disk,
     join(path, 'journal'),
     assignment.runId,
     releaseReserve(disk, path),
   );
-  await disk.writeWhole(join(path, 'assignment'), Assignment.encode(assignment).finish());
   return new RunFolder({ disk, path, assignment, journal, acknowledged: 0 });
 }
 
 /**
- * Opens what an earlier start of the agent left. `tombstone`: it is over and acknowledged. `nothing`: the agent died
- * before the assignment was stored, so the run was never begun. Throws FraisierError when the journal is damaged.
+ * Opens what an earlier start of the agent left. Null: it died before the assignment was stored, so the run was never
+ * begun. Throws FraisierError when the journal is damaged.
  */
-export async function openRunFolder(disk: Disk, path: string): Promise<RunFolder | 'tombstone' | 'nothing'> {
-  if ((await disk.read(join(path, 'done'))) !== null) return 'tombstone';
+export async function openRunFolder(disk: Disk, path: string): Promise<RunFolder | null> {
   const bytes = await disk.read(join(path, 'assignment'));
-  if (bytes === null) return 'nothing';
+  if (bytes === null) return null;
   const assignment = Assignment.decode(bytes);
   const acknowledged = Number(Buffer.from((await disk.read(join(path, 'acknowledged'))) ?? []).toString());
   const journal = await openJournal(

@@ -55,15 +55,13 @@ export async function runAttempt(
     }
     const worked = work(ports, attempt).then((end) => settle(end, limits.stop));
     const end = await Promise.race([worked, limits.reached]);
-    if (run.leave.aborted) return null;
     limits.close();
     await journalEnd(ports, attempt, end, ports.clock.uptimeMs() - startedMs);
     return end;
   } catch (error) {
+    limits.close();
     if (run.leave.aborted) return null;
     throw error;
-  } finally {
-    limits.close();
   }
 }
 
@@ -110,10 +108,14 @@ function openingParts(opening: Opening): { attempt: number; adopted: readonly Re
 async function work(ports: RunPorts, attempt: AttemptInHand): Promise<StepEnd> {
   const { context, begun } = stepContext(ports, attempt);
   try {
-    return await ports.runStep(attempt.step, context);
+    const end = await ports.runStep(attempt.step, context);
+    // What a step says because the agent leaves is not its end.
+    attempt.run.leave.throwIfAborted();
+    const neverBegan = end.outcome === Outcome.INTERRUPTED && attempt.stop.aborted && !begun();
+    return neverBegan ? stoppedEnd(attempt.stop.reason as Reason) : end;
   } catch (error) {
     if (attempt.run.folder.journal.broken || attempt.run.leave.aborted) throw error;
-    if (attempt.stop.aborted) return stoppedEnd(attempt.stop.reason as Reason);
+    if (attempt.stop.aborted) return endWhenStopped(attempt.step, begun(), attempt.stop.reason as Reason);
     ports.logger.error({ err: error, run: context.runId, step: context.step.name }, 'step broke');
     const why = brokenReason(error);
     if (attempt.step.repeatable || !begun()) return { outcome: Outcome.FAILED, reason: why };
@@ -137,6 +139,13 @@ function settle(end: StepEnd, stop: AbortSignal): StepEnd {
   return stoppedEnd(stop.reason as Reason);
 }
 
+/** Of a step that did not say itself how it ended: what must not be repeated and was begun may have had its effect. */
+function endWhenStopped({ repeatable }: Step, begun: boolean, why: Reason): StepEnd {
+  if (repeatable || !begun) return stoppedEnd(why);
+  const message = `the outcome of the step is not known: ${why.message}`;
+  return { outcome: Outcome.INTERRUPTED, reason: reason('outcome_unknown', message, { facts: why.facts }) };
+}
+
 function stoppedEnd(why: Reason): StepEnd {
   return { outcome: why.code === 'timed_out' ? Outcome.FAILED : Outcome.CANCELLED, reason: why };
 }
@@ -158,7 +167,7 @@ class AttemptLimits {
       () => this.#stop.abort(tookTooLong(step)),
       () => undefined,
     );
-    this.reached = this.#reached(ports);
+    this.reached = this.#reached(ports, step);
     this.reached.catch(() => undefined);
   }
 
@@ -175,14 +184,15 @@ class AttemptLimits {
     for (const stop of this.#listening) stop();
   }
 
-  async #reached(ports: RunPorts): Promise<StepEnd> {
+  async #reached(ports: RunPorts, step: Step): Promise<StepEnd> {
     await new Promise<void>((resolve, reject) => {
       whenAborted(this.stop, resolve);
       whenAborted(this.over, () => reject(this.over.reason as Error));
     });
     await ports.clock.sleep(ports.graceMs + STOP_MARGIN_MS, this.over);
     const why = this.stop.reason as Reason;
-    return stoppedEnd({ ...why, message: `${why.message}; it did not end when it was told to` });
+    const message = `${why.message}; it did not end when it was told to`;
+    return endWhenStopped(step, true, { ...why, message });
   }
 }
 

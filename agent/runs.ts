@@ -3,7 +3,7 @@ import type { Assignment, ResumeRun } from '../proto/gen/fraisier/v1/agent.js';
 import type { Reason } from '../proto/gen/fraisier/v1/plan.js';
 import { FraisierError, reason } from '../proto/error-codes.js';
 import { unlessAborted } from './aborting.js';
-import { createRunFolder, openRunFolder, RunFolder } from './run-folder.js';
+import { createRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
 import type { RunPorts } from './run-ports.js';
 import { executeRun } from './run.js';
 import { serialKeys } from './serial-keys.js';
@@ -55,7 +55,7 @@ export class Runs {
     const left: { folder: RunFolder; started: boolean }[] = [];
     for (const name of await disk.list(this.#folder)) {
       const folder = await this.#openLeft(name);
-      if (folder instanceof RunFolder) left.push({ folder, started: folder.journal.lastSeq > 0 });
+      if (folder !== null) left.push({ folder, started: folder.journal.lastSeq > 0 });
     }
     const inOrder = [...left.filter(({ started }) => started), ...left.filter(({ started }) => !started)];
     for (const { folder } of inOrder) this.#begin(folder);
@@ -124,8 +124,8 @@ export class Runs {
     if (this.#over.has(name)) return null;
     try {
       const found = await openRunFolder(this.#ports.disk, path);
-      if (found === 'nothing') await this.#ports.disk.remove(path);
-      return found instanceof RunFolder ? found : null;
+      if (found === null) await this.#ports.disk.remove(path);
+      return found;
     } catch (error) {
       if (!(error instanceof FraisierError)) throw error;
       this.#over.add(name);

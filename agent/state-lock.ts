@@ -10,7 +10,7 @@ export interface StateLock {
 
 /**
  * Makes the state folder and takes `<state>/lock` for this process. It is the kernel's lock on the open file, so it is gone with the process however
- * that ends, and commands the agent starts do not inherit it. Where the command `flock` is missing, the process id in the
+ * that ends, and commands the agent starts do not inherit it. Where the command `flock` cannot be run, the process id in the
  * file is asked instead, which two agents started at the same instant can pass.
  * Throws FraisierError `usage` when another agent has it.
  */
@@ -38,8 +38,8 @@ async function takes(file: FileHandle, owner: string, command: string): Promise<
   try {
     const [code] = (await once(child, 'exit')) as [number | null];
     return code === 0;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  } catch {
+    // It cannot be started here: the second best way.
     return !isAlive(Number(owner));
   }
 }

@@ -98,9 +98,9 @@ class StepCommands {
   async run(command: StepCommand): Promise<CommandEnd> {
     const { stop, over, adopted } = this.#attempt;
     over.throwIfAborted();
-    if (stop.aborted) return stopped(stop);
     const number = this.#asked + 1;
     const known = adopted.find((one) => one.number === number);
+    if (known === undefined && stop.aborted) return stopped(stop);
     const spec = known?.spec ?? this.#specOf(command, number);
     if (known === undefined && !(await this.#begin(spec, number))) return stopped(stop);
     const end = await this.#endOf(spec);
@@ -148,9 +148,16 @@ class StepCommands {
       return await this.#commandEnd(spec, await this.#ports.exec.wait(spec, AbortSignal.any([stop, over])));
     } catch (error) {
       if (over.aborted || !stop.aborted) throw error;
-      await this.#ports.exec.stop(spec);
-      return stopped(stop);
+      return this.#stop(spec);
     }
+  }
+
+  /** One that had ended before it was told to keeps its end: it is known. */
+  async #stop(spec: ExecSpec): Promise<CommandEnd> {
+    const found = await this.#ports.exec.look(spec);
+    if (found.ended === 'exited' || found.ended === 'not_found') return this.#commandEnd(spec, found);
+    await this.#ports.exec.stop(spec);
+    return stopped(this.#attempt.stop);
   }
 
   async #commandEnd(spec: ExecSpec, end: ExecEnd): Promise<CommandEnd> {

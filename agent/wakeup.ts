@@ -30,19 +30,19 @@ export class Wakeup {
     if (version !== this.#version) return;
     const over = new AbortController();
     const stop = whenAborted(signal, () => over.abort(signal.reason));
-    let wake = (): void => undefined;
     try {
       const changed = new Promise<void>((resolve, reject) => {
-        wake = resolve;
-        whenAborted(over.signal, () => reject(over.signal.reason as Error));
+        this.#waiting.add(resolve);
+        whenAborted(over.signal, () => {
+          this.#waiting.delete(resolve);
+          reject(over.signal.reason as Error);
+        });
       });
-      this.#waiting.add(wake);
       await (atMost === undefined
         ? changed
         : Promise.race([changed, atMost.clock.sleep(atMost.ms, over.signal)]));
     } finally {
       stop();
-      this.#waiting.delete(wake);
       over.abort();
     }
   }

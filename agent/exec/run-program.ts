@@ -8,6 +8,8 @@ export interface ProgramEnd {
   readonly stderr: string;
   /** Empty when it was started and ended by itself. */
   readonly problem: string;
+  /** It was started and ended by a signal or by the limits given: whether it did its work is not known. */
+  readonly brokenOff: boolean;
 }
 
 /**
@@ -38,7 +40,8 @@ export function runProgram(
       },
       (error, stdout, stderr) => {
         const exitCode = error === null ? 0 : typeof error.code === 'number' ? error.code : null;
-        done({ exitCode, stdout, stderr, problem: exitCode === null ? (error?.message ?? '') : '' });
+        const problem = exitCode === null ? (error?.message ?? '') : '';
+        done({ exitCode, stdout, stderr, problem, brokenOff: (error?.signal ?? null) !== null });
       },
     );
   });

@@ -38,19 +38,26 @@ export async function agent(db: Db, name: string): Promise<AgentRow | null> {
  * A second time under the same name it is a re-enrolment: labels and certificate are replaced, a revocation
  * is lifted.
  */
+/** Whoever is connected with an earlier certificate is replaced: a newer enrolment shuts it out, stream and all. */
 export async function enrolAgent(db: Db, enrolled: EnrolledAgent): Promise<AgentRow> {
   const { name, labels, certificateSerial, certificateExpiresAt } = enrolled;
+  const columns = {
+    name,
+    labels: toJson(labels),
+    certificate_serial: certificateSerial,
+    certificate_expires_at: certificateExpiresAt,
+    enrolled_at: clock(db),
+    revoked_at: null,
+  };
+  const replaced = {
+    controller_id: null,
+    epoch: db.raw('tb_agent.epoch + 1'),
+    lease_expires_at: db.raw('case when tb_agent.lease_expires_at is not null then clock_timestamp() end'),
+  };
   await db('tb_agent')
-    .insert({
-      name,
-      labels: toJson(labels),
-      certificate_serial: certificateSerial,
-      certificate_expires_at: certificateExpiresAt,
-      enrolled_at: clock(db),
-      revoked_at: null,
-    })
+    .insert(columns)
     .onConflict('name')
-    .merge();
+    .merge({ ...columns, ...replaced });
   return (await agent(db, name)) as AgentRow;
 }
 

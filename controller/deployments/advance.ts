@@ -64,7 +64,7 @@ async function carryOn(edges: Edges, tx: Ledger, id: string): Promise<Date | nul
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const deployment = await tx.deployment(id);
     if (deployment === null || deploymentHasEnded(deployment.status)) return null;
-    const situation = await situationOf(tx, deployment);
+    const situation = await situationOf(edges, tx, deployment);
     const decision = decide(situation);
     const didSomething = await carryOut(edges, tx, situation, decision);
     if (!didSomething) return decision.wait?.until ?? null;
@@ -72,8 +72,11 @@ async function carryOn(edges: Edges, tx: Ledger, id: string): Promise<Date | nul
   throw new Error(`deployment ${id} does not come to rest after ${MAX_ROUNDS} decisions`);
 }
 
-async function situationOf(tx: Ledger, deployment: DeploymentRow): Promise<Situation> {
-  const hosts = await tx.agents();
+async function situationOf({ leaseMs }: Edges, tx: Ledger, deployment: DeploymentRow): Promise<Situation> {
+  const hosts = (await tx.agents()).map(({ name, leaseExpiresAt, lastSeenAt }) => {
+    const validUntil = lastSeenAt === null ? null : new Date(lastSeenAt.getTime() + leaseMs);
+    return { name, leaseExpiresAt, validUntil };
+  });
   return { deployment, runs: await tx.runsOf(deployment.id), hosts, now: await tx.now() };
 }
 

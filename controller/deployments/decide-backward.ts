@@ -2,12 +2,12 @@ import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Decision, Situation } from './decide.js';
 import type { RunRow } from './ledger.js';
 import { failureOf, reason, withFacts } from './reason.js';
-import { endedBadly, isOpen, planOf, wasDispatched, type LatestRuns } from './runs-of-deployment.js';
+import { endedBadly, isOpen, planOf, type LatestRuns } from './runs-of-deployment.js';
 
 /** A deployment being undone: hosts back, newest batch first, then the database once, then the end. */
 export function backward(situation: Situation, latest: LatestRuns): Decision {
   const cause = situation.deployment.reason ?? reason('run_failed', 'the deployment was stopped');
-  const touched = latest.inPhase('release').filter(wasDispatched);
+  const touched = latest.dispatched('release');
   const undoing = undoHosts(situation, touched, latest);
   if (undoing !== 'done') return undoing;
   const failed = latest.inPhase('undo').find((run) => run.status !== 'succeeded');
@@ -37,7 +37,7 @@ function undoDatabase(
   cause: Reason,
 ): Decision {
   const plan = planOf(situation.deployment);
-  const migrated = latest.inPhase('migrate').find(wasDispatched);
+  const migrated = latest.dispatched('migrate')[0];
   if (migrated === undefined) return endUndone(touched, latest, cause);
   if (!canLookAtDatabase(plan.measure.length, plan.migrateDownTemplate.length, migrated)) {
     return endMigrationKept(

@@ -3,7 +3,7 @@ import type { Decision, Situation } from './decide.js';
 import type { RunRow } from './ledger.js';
 import type { RunPhase } from './lifecycle.js';
 import { cancelledBy, failureOf, reason } from './reason.js';
-import { endedBadly, isOpen, planOf, wasDispatched, type LatestRuns } from './runs-of-deployment.js';
+import { endedBadly, isOpen, planOf, type LatestRuns } from './runs-of-deployment.js';
 
 const FORWARD: readonly RunPhase[] = ['prepare', 'migrate', 'release'];
 
@@ -24,7 +24,8 @@ export function pausedUntilContinued(situation: Situation, latest: LatestRuns): 
       start: again.map((run) => ({ host: run.host, phase: run.phase, attempt: run.attempt + 1 })),
     };
   }
-  if (deployment.cancelRequestedBy !== null) {
+  // What is going back already is not turned round again: it would pause again at once, for ever.
+  if (deployment.cancelRequestedBy !== null && !undoing) {
     const touched = somethingTouched(latest);
     return {
       move: { to: touched ? 'rolling_back' : 'cancelled', reason: cancelledBy(deployment.cancelRequestedBy) },
@@ -158,7 +159,7 @@ function stopOpen(open: readonly RunRow[], why: Reason): Decision {
 function turnRound({ deployment }: Situation, latest: LatestRuns, cause: Reason): Decision {
   const cancelled = cause.code === 'cancelled';
   const unknown = latest
-    .inPhase('migrate')
+    .dispatched('migrate')
     .find((run) => run.status === 'interrupted' || run.status === 'lost');
   if (unknown !== undefined)
     return { move: { to: 'paused', reason: pausedByUnknown(deployment.id, unknown) } };
@@ -185,7 +186,7 @@ function pausedByUnknown(id: string, run: RunRow): Reason {
 }
 
 function somethingTouched(latest: LatestRuns): boolean {
-  return [...latest.inPhase('migrate'), ...latest.inPhase('release')].some(wasDispatched);
+  return latest.dispatched('migrate').length + latest.dispatched('release').length > 0;
 }
 
 function allReleased(hosts: readonly string[], latest: LatestRuns): boolean {

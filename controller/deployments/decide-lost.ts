@@ -7,26 +7,39 @@ import type { RunRow } from './ledger.js';
 const GRACE_MS = 15_000;
 
 /**
- * Runs whose host has been away for so long that nothing the run started can still be going on: the
- * assignment's validity and then the limit of the step in hand have passed.
+ * Runs whose host has been away for so long that nothing the run started and must not repeat can still be going on:
+ * the assignment's validity and then the limit of the step in hand have passed.
  */
 export function lostRuns({ runs, hosts, now }: Situation): { run: RunRow; reason: Reason }[] {
   return runs
     .filter((run) => run.status === 'dispatched' || run.status === 'running')
     .flatMap((run) => {
-      const lease = hosts.find((host) => host.name === run.host)?.leaseExpiresAt ?? run.dispatchedAt;
-      const since = lease ?? run.createdAt;
-      if (since > now || lostAt(run, since) > now) return [];
+      const host = hosts.find(({ name }) => name === run.host);
+      const since = host?.leaseExpiresAt ?? run.dispatchedAt ?? run.createdAt;
+      if (since > now || lostAt(run, later(since, host?.validUntil ?? since)) > now) return [];
       return [{ run, reason: lost(run, since) }];
     });
 }
 
-/** When a run whose host has been away since then is given up. */
-export function lostAt(run: RunRow, awaySince: Date): Date {
-  const step = run.currentStep;
-  const limit = step?.timeoutMs ?? Math.max(0, ...run.steps.map((one) => one.timeoutMs));
-  const from = Math.max(awaySince.getTime(), step?.startedAt.getTime() ?? 0);
-  return new Date(from + limit + GRACE_MS);
+/** When a run is given up that its host could count on until `valid`. */
+function lostAt(run: RunRow, valid: Date): Date {
+  const from = Math.max(valid.getTime(), run.currentStep?.startedAt.getTime() ?? 0);
+  return new Date(from + limitOf(run) + GRACE_MS);
+}
+
+/**
+ * Of the step in hand, or of a later one that must not be repeated: while the assignment was still valid the host
+ * may have gone on to it without being heard.
+ */
+function limitOf({ currentStep, steps }: RunRow): number {
+  if (currentStep === null) return Math.max(0, ...steps.map((step) => step.timeoutMs));
+  const at = steps.findIndex((step) => step.name === currentStep.name);
+  const fenced = steps.slice(at + 1).filter((step) => !step.repeatable);
+  return Math.max(currentStep.timeoutMs, ...fenced.map((step) => step.timeoutMs));
+}
+
+function later(one: Date, other: Date): Date {
+  return one > other ? one : other;
 }
 
 function lost(run: RunRow, since: Date): Reason {

@@ -11,6 +11,8 @@ export interface HostView {
   readonly name: string;
   /** Null: never connected. In the past: away since then. */
   readonly leaseExpiresAt: Date | null;
+  /** Until when it may count on what it was assigned; later than its lease when the stream ended before. */
+  readonly validUntil: Date | null;
 }
 
 /** Everything a decision is made of; the plan is in the deployment. */

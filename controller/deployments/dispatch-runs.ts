@@ -18,18 +18,20 @@ export interface ToSend {
 export async function dispatchRuns(edges: Edges, agent: string, epoch: number): Promise<ToSend> {
   return edges.ledger.transaction(async (tx) => {
     const open = await tx.openRunsOnHost(agent);
-    if (!(await tx.holdLease(agent, epoch))) {
-      throw new FraisierError('agent_replaced', `a newer connection of the agent on ${agent} has taken over`);
-    }
     const assignments: Assignment[] = [];
+    // One that was cancelled before it arrived is sent all the same: only the agent can say that it ended.
     for (const run of open) {
-      if (run.status === 'running' || run.cancelReason !== null) continue;
+      if (run.status === 'running') continue;
       if (
         run.status === 'dispatched' ||
         (await tx.moveRun(run.id, 'pending', 'dispatched', { dispatched: true }))
       ) {
         assignments.push(await assignment(tx, run, epoch, edges.leaseMs));
       }
+    }
+    // Last, in the ledger's order of locks.
+    if (!(await tx.holdLease(agent, epoch))) {
+      throw new FraisierError('agent_replaced', `a newer connection of the agent on ${agent} has taken over`);
     }
     const cancels = open.flatMap((run) =>
       run.cancelReason === null ? [] : [{ runId: run.id, reason: run.cancelReason }],

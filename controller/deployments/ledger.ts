@@ -88,7 +88,7 @@ export interface Ledger {
   // ── agents ───────────────────────────────────────────────────────────────
   agents(): Promise<readonly AgentRow[]>;
   agent(name: string): Promise<AgentRow | null>;
-  /** Makes the agent, or on re-enrolment replaces its labels and certificate and lifts a revocation. */
+  /** Makes the agent, or on re-enrolment replaces its labels, certificate and connection and lifts a revocation. */
   enrolAgent(agent: EnrolledAgent): Promise<AgentRow>;
   revokeAgent(name: string): Promise<boolean>;
   setCertificate(name: string, serial: string, expiresAt: Date): Promise<void>;

@@ -1,24 +1,39 @@
 import type { Hello, ResumeRun, UnfinishedRun } from '../../proto/gen/fraisier/v1/agent.js';
+import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
+import { FraisierError } from '../../proto/error-codes.js';
 import { reason } from './reason.js';
 import type { Edges } from './edges.js';
 import type { Ledger, RunRow } from './ledger.js';
 import { runHasEnded } from './lifecycle.js';
+import type { Lease } from './record-progress.js';
 
 /**
  * Compares what a connecting agent still has with the record: where each of its runs goes on, and which are over.
  * A run the record calls `running` that the agent does not know ends `interrupted`: its outcome cannot be learned.
+ * Throws `agent_replaced` when the epoch is no longer the newest: what an older stream knew says nothing.
  */
 export async function resumeRuns(
   { ledger }: Edges,
-  agent: string,
+  { agent, epoch }: Lease,
   hello: Hello,
 ): Promise<readonly ResumeRun[]> {
   return ledger.transaction(async (tx) => {
+    await holdDeployments(tx, agent, hello);
     const known = new Set(hello.runs.map((run) => run.runId));
-    const open = await tx.openRunsOnHost(agent);
-    for (const run of open) if (run.status === 'running' && !known.has(run.id)) await interrupt(tx, run);
-    return Promise.all(hello.runs.map((run) => resume(tx, agent, run)));
+    for (const run of await tx.openRunsOnHost(agent))
+      if (run.status === 'running' && !known.has(run.id)) await interrupt(tx, run);
+    const resumed = await Promise.all(hello.runs.map((run) => resume(tx, agent, run)));
+    if (await tx.holdLease(agent, epoch)) return resumed;
+    throw new FraisierError('agent_replaced', `a newer connection of the agent on ${agent} has taken over`);
   });
+}
+
+/** Waits for decisions that were made while the agent was away; every later one sees the lease it has now. */
+async function holdDeployments(tx: Ledger, agent: string, { runs }: Hello): Promise<void> {
+  const told = await Promise.all(runs.map(({ runId }) => tx.run(runId)));
+  const own = told.filter((run) => run !== null && run.host === agent);
+  const ids = [...own, ...(await tx.openRunsOnHost(agent))].map((run) => run?.deploymentId ?? '');
+  for (const id of [...new Set(ids)].sort()) await tx.holdDeployment(id);
 }
 
 async function resume(tx: Ledger, agent: string, { runId }: UnfinishedRun): Promise<ResumeRun> {
@@ -28,14 +43,12 @@ async function resume(tx: Ledger, agent: string, { runId }: UnfinishedRun): Prom
 }
 
 async function interrupt(tx: Ledger, run: RunRow): Promise<void> {
-  await tx.holdDeployment(run.deploymentId);
-  const why = reason(
-    'agent_forgot_run',
-    `the agent on ${run.host} came back without the run it had begun: its state folder was lost`,
-    {
-      facts: { host: run.host, phase: run.phase },
-    },
-  );
-  await tx.moveRun(run.id, 'running', 'interrupted', { reason: why, currentStep: null, finished: true });
+  const end = { reason: forgotten(run), currentStep: null, finished: true };
+  await tx.moveRun(run.id, 'running', 'interrupted', end);
   await tx.wake({ about: 'deployment', id: run.deploymentId });
+}
+
+function forgotten({ host, phase }: RunRow): Reason {
+  const message = `the agent on ${host} came back without the run it had begun: its state folder was lost`;
+  return reason('agent_forgot_run', message, { facts: { host, phase } });
 }

@@ -7,21 +7,30 @@ export interface LatestRuns {
   readonly all: readonly RunRow[];
   of(host: string, phase: RunPhase): RunRow | undefined;
   inPhase(phase: RunPhase): readonly RunRow[];
+  /** The latest attempt of each host that was dispatched: what may have touched it, whatever was asked for later. */
+  dispatched(phase: RunPhase): readonly RunRow[];
 }
 
 /** Keeps only the run with the highest attempt of each (host, phase). */
 export function latestRuns(runs: readonly RunRow[]): LatestRuns {
+  const byKey = highestAttempts(runs);
+  const all = [...byKey.values()];
+  const touching = [...highestAttempts(runs.filter(wasDispatched)).values()];
+  return {
+    all,
+    of: (host, phase) => byKey.get(`${phase} ${host}`),
+    inPhase: (phase) => all.filter((run) => run.phase === phase),
+    dispatched: (phase) => touching.filter((run) => run.phase === phase),
+  };
+}
+
+function highestAttempts(runs: readonly RunRow[]): ReadonlyMap<string, RunRow> {
   const byKey = new Map<string, RunRow>();
   for (const run of runs) {
     const key = `${run.phase} ${run.host}`;
     if ((byKey.get(key)?.attempt ?? 0) < run.attempt) byKey.set(key, run);
   }
-  const all = [...byKey.values()];
-  return {
-    all,
-    of: (host, phase) => byKey.get(`${phase} ${host}`),
-    inPhase: (phase) => all.filter((run) => run.phase === phase),
-  };
+  return byKey;
 }
 
 /** Whether it was dispatched and is not over. */
@@ -35,7 +44,7 @@ export function endedBadly(run: RunRow): boolean {
 }
 
 /** Whether the host may have been touched by it. */
-export function wasDispatched(run: RunRow): boolean {
+function wasDispatched(run: RunRow): boolean {
   return run.dispatchedAt !== null;
 }
 

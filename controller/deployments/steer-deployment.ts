@@ -9,9 +9,15 @@ import { deploymentHasEnded, type DeploymentStatus } from './lifecycle.js';
  * when it has ended or is already going back.
  */
 export function cancelDeployment(edges: Edges, id: string, actor: Actor): Promise<DeploymentRow> {
-  return steer(edges, id, actor, 'cancel', ['queued', 'running', 'paused'], (tx, { status }) =>
-    tx.moveDeployment(id, status, status, { cancelRequestedBy: actor.name }),
-  );
+  return steer(edges, id, actor, 'cancel', ['queued', 'running', 'paused'], async (tx, held) => {
+    if (await isGoingBack(tx, id)) throw notSteerable(held, 'cancel', 'it is going back already');
+    return tx.moveDeployment(id, held.status, held.status, { cancelRequestedBy: actor.name });
+  });
+}
+
+/** Also when that is paused. */
+async function isGoingBack(tx: Ledger, id: string): Promise<boolean> {
+  return (await tx.runsOf(id)).some(({ phase }) => phase === 'undo' || phase === 'migrate_down');
 }
 
 /** Lets a paused deployment go on: what ended badly is done again. Throws `not_steerable` when it is not paused. */
@@ -48,8 +54,12 @@ async function steer(
   });
 }
 
-function notSteerable({ id, status }: DeploymentRow, act: 'cancel' | 'continue'): FraisierError {
-  const why = deploymentHasEnded(status) ? `it has ended: ${status}` : `it is ${status}`;
+function whereItIs({ status }: DeploymentRow): string {
+  return deploymentHasEnded(status) ? `it has ended: ${status}` : `it is ${status}`;
+}
+
+function notSteerable(held: DeploymentRow, act: 'cancel' | 'continue', why = whereItIs(held)): FraisierError {
+  const { id, status } = held;
   return new FraisierError('not_steerable', `cannot ${act} ${id}: ${why}`, {
     hint: `fraisier show ${id}`,
     facts: { status },

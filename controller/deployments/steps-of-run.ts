@@ -67,7 +67,7 @@ function migrateSteps(plan: DeploymentPlan, latest: LatestRuns): readonly Step[]
 /** Exactly what this deployment applied, or, after a failed migration, only the proof that nothing is left of it. */
 function migrateDownSteps(plan: DeploymentPlan, latest: LatestRuns): readonly Step[] {
   const before = latest.of(plan.migratingHost, 'prepare')?.migration ?? undefined;
-  const migrated = latest.of(plan.migratingHost, 'migrate');
+  const [migrated] = latest.dispatched('migrate');
   const proof = expecting(plan.measure, 'migration_undone', before);
   if (migrated?.status !== 'succeeded') return proof;
   const after = migrated.migration ?? undefined;

@@ -45,7 +45,7 @@ async function serve(deps: GatewayEdges, call: AgentCall, line: Line, peer: Peer
     'agent connected',
   );
   try {
-    const resume = await resumeRuns(deps.edges, stream.agent, hello);
+    const resume = await resumeRuns(deps.edges, stream, hello);
     const controllers = await deps.controllers(hostOfAuthority(call.getHost()));
     const lease = { agentName: stream.agent, epoch: stream.epoch, leaseMs: deps.edges.leaseMs };
     const welcome = { ...lease, protocolVersion: PROTOCOL_VERSION, resume, controllers };

@@ -1,6 +1,6 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { FraisierError } from '../../proto/error-codes.js';
-import type { FromAgent, Hello, ToAgent } from '../../proto/gen/fraisier/v1/agent.js';
+import { FromAgent, type Hello, type ToAgent } from '../../proto/gen/fraisier/v1/agent.js';
 import { Mailbox } from './mailbox.js';
 
 export type AgentCall = ServerDuplexStream<FromAgent, ToAgent>;
@@ -71,8 +71,14 @@ export class AgentInbox {
 
   #keep(message: AgentMessage): void {
     this.#waiting += 1;
-    this.#bytes += message.$case === 'log' ? message.value.data.length : 256;
+    this.#bytes += sizeOf(message);
     this.#messages.put(message);
     if (this.isFull) this.#call.pause();
   }
+}
+
+/** As it came over the wire, all but the frame of a log: anything an agent says can be made large. */
+function sizeOf(message: AgentMessage): number {
+  if (message.$case === 'log') return message.value.data.length;
+  return FromAgent.encode({ message }).finish().length;
 }

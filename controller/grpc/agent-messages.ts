@@ -1,5 +1,6 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import { Answer, type RenewRequest } from '../../proto/gen/fraisier/v1/agent.js';
+import type { Ledger } from '../deployments/ledger.js';
 import { recordProgress, type ProgressMessage } from '../deployments/record-progress.js';
 import { readSigningRequest } from '../pki/certificate-authority.js';
 import type { AgentStream } from './admit-agent.js';
@@ -60,19 +61,28 @@ async function handleOther(
   }
 }
 
-async function takeAnswer({ edges }: GatewayEdges, { agent }: AgentStream, answer: Answer): Promise<void> {
+async function takeAnswer({ edges }: GatewayEdges, stream: AgentStream, answer: Answer): Promise<void> {
   await edges.ledger.transaction(async (tx) => {
-    const isFirst = await tx.answerQuestion(answer.questionId, agent, Answer.encode(answer).finish());
+    await mustBeNewest(tx, stream);
+    const bytes = Answer.encode(answer).finish();
+    const isFirst = await tx.answerQuestion(answer.questionId, stream.agent, bytes);
     if (isFirst) await tx.wake({ about: 'question', id: answer.questionId });
   });
 }
 
+/** A stream that was replaced or revoked gets nothing any more, least of all a fresh certificate. */
+async function mustBeNewest(tx: Ledger, { agent, epoch }: AgentStream): Promise<void> {
+  if (await tx.holdLease(agent, epoch)) return;
+  throw new FraisierError('agent_replaced', `the lease of ${agent} is another connection's, or was taken away`);
+}
+
 async function renew(
   { edges, authority }: GatewayEdges,
-  { agent }: AgentStream,
+  stream: AgentStream,
   { csrPem }: RenewRequest,
   outbox: Outbox,
 ): Promise<void> {
+  const { agent } = stream;
   const request = await readSigningRequest(csrPem);
   const { certificatePem, serial, expiresAt } = await authority.issueAgent(
     agent,
@@ -80,6 +90,7 @@ async function renew(
     await edges.ledger.now(),
   );
   await edges.ledger.transaction(async (tx) => {
+    await mustBeNewest(tx, stream);
     await tx.setCertificate(agent, serial, expiresAt);
     await tx.audit({
       actor: `agent:${agent}`,

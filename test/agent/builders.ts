@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Assignment, Outcome, type RunEvent } from '../../proto/gen/fraisier/v1/agent.js';
+import { Assignment, type Outcome, type RunEvent } from '../../proto/gen/fraisier/v1/agent.js';
 import { Direction, Layout, Phase, type Step } from '../../proto/gen/fraisier/v1/plan.js';
 
 export const COMMIT = 'c0ffee'.padEnd(40, '0');

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -149,14 +149,6 @@ describe('the lock of the state folder', () => {
         await writeFile(join(folder, 'lock'), text);
         await (await lockState(folder, 'no-such-flock')).release();
       }
-    }));
-
-  it('does not take a flock that cannot be run for a lock that is free', () =>
-    withFolder(async (folder) => {
-      const broken = join(folder, 'flock');
-      await writeFile(broken, '');
-      await chmod(broken, 0o644);
-      expect(await failure(lockState(folder, broken))).to.have.property('code', 'EACCES');
     }));
 });
 

@@ -15,7 +15,9 @@ export class ManualClock implements Clock {
     return this.#uptimeMs;
   }
 
+  /** No time at all passes by itself. */
   sleep(ms: number, signal: AbortSignal): Promise<void> {
+    if (ms <= 0 && !signal.aborted) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const sleeper = { untilMs: this.#uptimeMs + ms, wake: resolve };
       this.#sleeping.add(sleeper);

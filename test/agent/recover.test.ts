@@ -89,6 +89,28 @@ describe('after a restart of the agent', () => {
       });
     }));
 
+  it('a command that ended while no agent looked keeps its end, also when its limit has passed since', () =>
+    withFolder(async (folder) => {
+      const host = aHost(folder);
+      await leftBehind(host, aMigration('step'), { ended: 'exited', exitCode: 0 });
+      host.clock.advance(60_000);
+      await withRuns(host, async (runs) => {
+        expect(told(await finished(runs)).at(-1)).to.equal('run succeeded');
+      });
+      expect(host.exec.stopped).to.deep.equal([]);
+    }));
+
+  it('a command that still runs past its limit is stopped', () =>
+    withFolder(async (folder) => {
+      const host = aHost(folder);
+      await leftBehind(host, aCommand('step'), { ended: 'running' });
+      host.clock.advance(60_000);
+      await withRuns(host, async (runs) => {
+        expect(told(await finished(runs)).at(-1)).to.equal('run failed: timed_out');
+      });
+      expect(host.exec.stopped).to.deep.equal(['r_1-step-1-1']);
+    }));
+
   it('every leftover command of a step is stopped before it is repeated', () =>
     withFolder(async (folder) => {
       const host = aHost(folder);

@@ -147,6 +147,7 @@ describe('a run', () => {
         await until('the command to run', () => host.exec.started.length === 1);
         runs.cancel('r_1', CANCEL);
         runs.cancel('r_unknown', CANCEL);
+        await runs.resume({ runId: 'r_unknown', seq: 9, logs: [], abandoned: true });
         expect(told(await finished(runs))).to.deep.equal([
           'run started',
           '+one#1',
@@ -224,6 +225,45 @@ describe('a run', () => {
           'did not end when it was told to',
         );
       }));
+
+    it('does not guess what became of a migration that cannot be stopped', () =>
+      onHost({}, async (host, runs) => {
+        host.exec.script = () => ({ ended: 'running' });
+        host.exec.stoppable = false;
+        await runs.accept(anAssignment([aMigration()]));
+        await until('the command to run', () => host.exec.started.length === 1);
+        host.clock.advance(20_000);
+        await until('the stop', () => host.exec.stopped.length === 1 && host.clock.sleepers(6_000) === 1);
+        host.clock.advance(6_000);
+        expect(told(await finished(runs)).at(-1)).to.equal('run interrupted: outcome_unknown');
+      }));
+
+    it('nor when stopping it breaks', () =>
+      onHost({}, async (host, runs) => {
+        host.exec.script = () => ({ ended: 'running' });
+        host.exec.stop = () => Promise.reject(new Error('systemctl does not answer'));
+        await runs.accept(anAssignment([aMigration()]));
+        await until('the command to run', () => host.exec.started.length === 1);
+        runs.cancel('r_1', CANCEL);
+        expect(told(await finished(runs)).at(-1)).to.equal('run interrupted: outcome_unknown');
+      }));
+
+    it('knows that nothing was begun by a step that calls itself interrupted', () =>
+      onHost(
+        {
+          runStep: async (_, { signal }) => {
+            await forever(signal).catch(() => undefined);
+            return { outcome: Outcome.INTERRUPTED, reason: reason('outcome_unknown', 'it was stopped') };
+          },
+        },
+        async (host, runs) => {
+          await runs.accept(anAssignment([aMigration()]));
+          await hasTold(runs, '+migrate#1');
+          runs.cancel('r_1', CANCEL);
+          expect(told(await finished(runs)).at(-1)).to.equal('run cancelled: cancelled');
+          expect(host.exec.started).to.deep.equal([]);
+        },
+      ));
 
     it('leaves the record of a command that cannot be stopped', () =>
       onHost({}, async (host, runs) => {
@@ -397,7 +437,7 @@ describe('a run', () => {
         await until('two runs to work', () => host.exec.started.length === 2);
         expect(host.exec.started).to.have.members(['r_1-one-1-1', 'r_4-one-1-1']);
         host.exec.script = () => ({ ended: 'exited', exitCode: 0 });
-        for (const id of [...host.exec.started]) host.exec.set(id, { ended: 'exited', exitCode: 0 });
+        for (const id of host.exec.started) host.exec.set(id, { ended: 'exited', exitCode: 0 });
         for (const id of ['r_1', 'r_2', 'r_3', 'r_4', 'r_5']) {
           expect(told(await finished(runs, id)).at(-1)).to.equal('run succeeded');
         }
@@ -510,6 +550,21 @@ describe('a run', () => {
       });
     }));
 
+  it('does not take for an end what a step says because the agent leaves', () =>
+    onHost({ runStep: succeedWhenStopped }, async (host, runs) => {
+      await runs.accept(anAssignment([aCommand('one')]));
+      await hasTold(runs, '+one#1');
+      await runs.leave();
+      await withRuns({ ...host, runStep: plainStep }, async (later) => {
+        expect(told(await finished(later))).to.deep.equal([
+          'run started',
+          '+one#1',
+          '-one#1 succeeded',
+          'run succeeded',
+        ]);
+      });
+    }));
+
   it('forgets nothing when the note of what was acknowledged is lost or unreadable', () =>
     onHost({}, async (host, runs) => {
       await runs.accept(anAssignment([aCommand('one')]));
@@ -517,9 +572,9 @@ describe('a run', () => {
       await runs.acknowledge('r_1', 2);
       await runs.acknowledge('r_1', 3);
       await runs.leave();
-      await withRuns(host, (later) => {
+      await withRuns(host, async (later) => {
         expect(later.get('r_1')?.folder.acknowledged).to.equal(3);
-        return Promise.resolve();
+        expect(told(await finished(later)).at(-1)).to.equal('run succeeded');
       });
       await writeFile(join(host.stateFolder, 'runs', 'r_1', 'acknowledged'), 'x');
       await withRuns(host, (later) => {

@@ -30,6 +30,12 @@ export function deploy(fleet: Fleet): Promise<Deployed> {
   return deployed;
 }
 
+/** The deployment, once it has ended or pauses. */
+export async function ended(fleet: Fleet, id: string): Promise<Shown> {
+  await fleet.cli(['watch', id]);
+  return fleet.json<Shown>(['show', id]);
+}
+
 /** One line per step of a host: `prepare fetch succeeded 1`, the number being its attempts. */
 export function steps(shown: Shown, server: Server): readonly string[] {
   const host = shown.hosts.find((one) => one.host === server);

@@ -2,6 +2,7 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FRAISIER, plainEnvironment } from '../support/fraisier-program.js';
+import { signedPush } from '../support/github.js';
 import { Program } from '../support/program.js';
 import type { CommandOptions, CommandOutput } from '../support/run-command.js';
 import { until } from '../support/until.js';
@@ -16,7 +17,8 @@ const LAPTOP = 'laptop';
 export const USER = 'deploy';
 /** Short, so that a host that is cut off is seen to be away soon. */
 const LEASE_MS = 6_000;
-const REPOSITORIES_PORT = 8000;
+const REPOSITORIES_PORT = 80;
+const SECRET = 'a-webhook-secret-for-the-fleet';
 
 /** Boots the hosts, starts the controller and logs the laptop in with the first token; leaves nothing behind when it throws. */
 export async function startFleet(): Promise<Fleet> {
@@ -44,7 +46,7 @@ export class Fleet {
   constructor(lab: Lab) {
     this.lab = lab;
     this.repositories = join(lab.folder, 'repositories');
-    this.repositoriesUrl = `http://${lab.address}:${REPOSITORIES_PORT}`;
+    this.repositoriesUrl = `http://${lab.address}`;
     this.#tokenFile = join(lab.folder, 'first-token');
     this.controller = this.#program(
       'controller',
@@ -111,6 +113,20 @@ export class Fleet {
     await this.must(['apply', `/home/${USER}/fraises.yaml`]);
   }
 
+  /** The webhook's answer to a push of a commit to `main`: the deployment it started. */
+  async push(repository: string, commit: string): Promise<string> {
+    const { headers, body } = signedPush({ repository, branch: 'main', commit, secret: SECRET });
+    const words = Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
+    const url = `http://${this.lab.address}:8080/webhook`;
+    const send = ['curl', '--silent', '--show-error', '--data-binary', '@-', ...words, url];
+    const said = JSON.parse(await this.lab.must(send, { input: body })) as {
+      deployments?: readonly string[];
+    };
+    const [id] = said.deployments ?? [];
+    if (id === undefined) throw new Error(`not accepted: ${JSON.stringify(said)}`);
+    return id;
+  }
+
   /** `connected`, `away` or `revoked`; empty when it never enrolled. */
   async statusOf(server: Server): Promise<string> {
     const { agents } = await this.json<{ agents: { name: string; status: string }[] }>(['agents']);
@@ -156,7 +172,11 @@ export class Fleet {
     return new Program({
       name,
       argv: this.lab.argv([process.execPath, ...script]),
-      environment: { ...plainEnvironment(), FRAISIER_LEASE_MS: String(LEASE_MS) },
+      environment: {
+        ...plainEnvironment(),
+        FRAISIER_LEASE_MS: String(LEASE_MS),
+        GITHUB_WEBHOOK_SECRET: SECRET,
+      },
       cwd: this.lab.folder,
       logFile: join(this.lab.folder, `${name}.log`),
       ready,

@@ -2,8 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sampleService, type SampleService } from '../support/sample-service.js';
 import { gate, gatedServer, migrate, printing } from '../system/gated-service.js';
-import type { Allowing } from './agent-unit.js';
-import { SERVERS, USER, type Fleet } from './fleet.js';
+import { installAgent, type Allowing } from './agent-unit.js';
+import { SERVERS, startFleet, USER, type Fleet } from './fleet.js';
 import { GATES } from './gates.js';
 import type { Host } from './lab/host.js';
 
@@ -12,12 +12,33 @@ export const APP_PATH = '/srv/hello';
 /** The service `hello`: a systemd unit on every server, with a database that is a file of the first. */
 export interface Hello {
   readonly configuration: string;
+  readonly repository: string;
   /** What a server must allow so that it can be deployed there. */
   readonly allowing: Allowing;
   /** Commits to `main`, with one more migration, and returns the full SHA. */
   commit(message: string, how?: { readonly healthy?: boolean }): Promise<string>;
   /** What the running service of a server answers; throws when it does not. */
   answer(host: Host): Promise<{ readonly status: string; readonly commit: string }>;
+  /** The process of the running service of a server. */
+  process(host: Host): Promise<number>;
+  /** What is applied to the database, in order. */
+  migrations(): Promise<readonly string[]>;
+}
+
+/** A fleet that has the service's configuration and agents on every server; leaves nothing behind when it throws. */
+export async function startHelloFleet(): Promise<{ fleet: Fleet; hello: Hello }> {
+  const fleet = await startFleet();
+  try {
+    const hello = await makeHello(fleet);
+    await Promise.all(SERVERS.map((server) => installAgent(fleet, server, hello.allowing)));
+    await fleet.apply(hello.configuration);
+    return { fleet, hello };
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    const why = new Error(`${words}\n\n${await fleet.logs()}`, { cause: error });
+    await fleet.stop();
+    throw why;
+  }
 }
 
 /** Makes its repository, and its unit on every server (enabled, not started: there is nothing to start yet). */
@@ -38,6 +59,7 @@ export async function makeHello(fleet: Fleet): Promise<Hello> {
   let migrations = 0;
   return {
     configuration: configuration(service, repository),
+    repository,
     allowing: [
       ...['--repository', repository, '--path', APP_PATH, '--unit', 'hello.service', '--user', USER],
       ...['--command', 'sh install.sh', '--command', 'sh migrate.sh *'],
@@ -51,6 +73,13 @@ export async function makeHello(fleet: Fleet): Promise<Hello> {
     async answer(host) {
       const said = await host.must(['curl', '--silent', '--show-error', '--max-time', '5', service.url]);
       return JSON.parse(said) as { status: string; commit: string };
+    },
+    async process(host) {
+      return Number(await host.must(['systemctl', 'show', '--property=MainPID', '--value', 'hello.service']));
+    },
+    async migrations() {
+      const applied = await readFile(join(fleet.server(SERVERS[0]).root, GATES, 'database'), 'utf8');
+      return applied.split('\n').filter((line) => line !== '');
     },
   };
 }
@@ -82,6 +111,7 @@ WantedBy=multi-user.target
 
 function configuration({ url }: SampleService, repository: string): string {
   return `name: fleet
+git: { provider: github, github: { webhook_secret: "\${GITHUB_WEBHOOK_SECRET}" } }
 fraises:
   hello:
     type: api

@@ -330,16 +330,17 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
     agents: () => Promise.resolve(state.agents.map(seen).sort((a, b) => (a.name < b.name ? -1 : 1))),
     agent: (name) => find(state.agents.map(seen), agentIs(name)),
     async enrolAgent(agent) {
+      const before = state.agents.find(agentIs(agent.name));
       const fresh: AgentRow = {
-        controllerId: null,
-        epoch: 0,
-        leaseExpiresAt: null,
         lastSeenAt: null,
         agentVersion: '',
         bootId: '',
         instanceId: '',
         live: [],
-        ...state.agents.find(agentIs(agent.name)),
+        ...before,
+        controllerId: null,
+        epoch: before === undefined ? 0 : before.epoch + 1,
+        leaseExpiresAt: (before?.leaseExpiresAt ?? null) === null ? null : now(),
         ...agent,
         enrolledAt: now(),
         revokedAt: null,

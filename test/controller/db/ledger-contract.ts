@@ -584,8 +584,10 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
         labels: { role: 'db' },
         certificateSerial: '02',
         revokedAt: null,
-        epoch: 1,
+        controllerId: null,
+        epoch: 2,
       });
+      expect(await ledger.holdLease('web-1', 1), 'a stream of the earlier enrolment').to.equal(false);
       await ledger.enrolAgent(enrolled('batch-1'));
       expect((await ledger.agents()).map((one) => one.name)).to.deep.equal(['batch-1', 'web-1']);
     });

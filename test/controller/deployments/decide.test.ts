@@ -3,11 +3,12 @@ import { decide, type Decision, type Situation } from '../../../controller/deplo
 import type { DeploymentRow, RunRow } from '../../../controller/deployments/ledger.js';
 import { DEPLOYMENT_STATUSES, deploymentHasEnded } from '../../../controller/deployments/lifecycle.js';
 import { reason } from '../../../controller/deployments/reason.js';
+import { Step } from '../../../proto/gen/fraisier/v1/plan.js';
 import { aDatabase, aDeployment, anEnvironment, aRun, at } from '../../support/builders.js';
 
 const HERE = [
-  { name: 'web-1', leaseExpiresAt: at(3600) },
-  { name: 'web-2', leaseExpiresAt: at(3600) },
+  { name: 'web-1', leaseExpiresAt: at(3600), validUntil: at(3600) },
+  { name: 'web-2', leaseExpiresAt: at(3600), validUntil: at(3600) },
 ];
 const RED = reason('health_check_failed', 'GET /health answered 500');
 const MIGRATING = anEnvironment({ database: aDatabase });
@@ -224,6 +225,27 @@ describe('decide', () => {
     });
   });
 
+  describe('continued, and stopped before the new attempt was dispatched', () => {
+    const dropped = (phase: RunRow['phase']): RunRow =>
+      aRun('web-1', phase, 'cancelled', { attempt: 2, dispatchedAt: null });
+    const stopped = { cancelRequestedBy: 'ana', reason: reason('cancelled', 'cancelled by ana') };
+
+    it('goes back on a host that the attempt before had touched', () => {
+      const runs = [...prepared(), aRun('web-1', 'release', 'failed', { reason: RED }), dropped('release')];
+      expect(given(runs, stopped).move?.to).to.equal('rolling_back');
+      expect(starts(given(runs, { ...stopped, status: 'rolling_back' }))).to.deep.equal(['undo web-1 1']);
+    });
+
+    it('still does not guess whether the attempt before migrated', () => {
+      const runs = [...prepared(), aRun('web-1', 'migrate', 'interrupted'), dropped('migrate')];
+      const migrating = { ...stopped, environmentConfig: MIGRATING };
+      expect(given(runs, migrating).move?.reason?.code).to.equal('outcome_unknown');
+      expect(starts(given(runs, { ...migrating, status: 'rolling_back' }))).to.deep.equal([
+        'migrate_down web-1 1',
+      ]);
+    });
+  });
+
   describe('paused', () => {
     it('waits with its reason', () => {
       expect(given(prepared(), { status: 'paused', reason: RED }).wait?.reason).to.equal(RED);
@@ -234,6 +256,12 @@ describe('decide', () => {
       const decision = given(runs, { status: 'paused', reason: RED, continueRequestedBy: 'ana' });
       expect(decision.move).to.deep.equal({ to: 'running', reason: null });
       expect(starts(decision)).to.deep.equal(['release web-1 2']);
+    });
+
+    it('waits when it is going back already, whoever cancelled it', () => {
+      const runs = [...prepared(), aRun('web-1', 'release', 'failed'), aRun('web-1', 'migrate_down', 'lost')];
+      const { move, wait } = given(runs, { status: 'paused', reason: RED, cancelRequestedBy: 'ana' });
+      expect([move, wait?.reason]).to.deep.equal([undefined, RED]);
     });
 
     it('goes on with the undo when that was paused, for the first reason', () => {
@@ -401,8 +429,8 @@ describe('decide', () => {
 
   describe('hosts that are away', () => {
     const away = [
-      { name: 'web-1', leaseExpiresAt: at(60) },
-      { name: 'web-2', leaseExpiresAt: at(3600) },
+      { name: 'web-1', leaseExpiresAt: at(60), validUntil: null },
+      { name: 'web-2', leaseExpiresAt: at(3600), validUntil: at(3600) },
     ];
     const step = { name: 'install', startedAt: at(30), timeoutMs: 300_000 };
 
@@ -412,6 +440,22 @@ describe('decide', () => {
       const { lose } = given([running], {}, at(376), away);
       expect(lose?.map((one) => one.run.id)).to.deep.equal([running.id]);
       expect(lose?.[0]?.reason.message).to.contain('in the step install of prepare');
+    });
+
+    it('may have gone on to a step that must not be repeated, whose limit counts then', () => {
+      const named = (name: string, timeoutMs: number, repeatable: boolean) =>
+        Step.fromPartial({ name, timeoutMs, repeatable });
+      const steps = [named('install', 300_000, true), named('migrate', 600_000, false), named('last', 9e6, true)];
+      const running = aRun('web-1', 'migrate', 'running', { currentStep: step, steps });
+      expect(given([running], {}, at(60 + 600 + 14), away).lose).to.equal(undefined);
+      expect(given([running], {}, at(60 + 600 + 16), away).lose).to.have.length(1);
+    });
+
+    it('count on their assignment for its whole length, also when the stream ended before', () => {
+      const running = aRun('web-1', 'prepare', 'running', { currentStep: step });
+      const cut = [{ name: 'web-1', leaseExpiresAt: at(60), validUntil: at(90) }];
+      expect(given([running], {}, at(90 + 300 + 14), cut).lose).to.equal(undefined);
+      expect(given([running], {}, at(90 + 300 + 16), cut).lose).to.have.length(1);
     });
 
     it('are lost after the longest limit when no step was reported', () => {

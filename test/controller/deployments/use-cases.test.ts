@@ -191,6 +191,19 @@ describe('a deployment, through the use cases', () => {
     ).to.deep.equal(['release lost', 'undo pending']);
   });
 
+  it('cannot be cancelled while its undo is paused: that is to be continued', async () => {
+    const edges = await memoryEdges();
+    const { id } = await queue(edges);
+    await advance(edges, id);
+    const steps = { steps: [], commit: COMMIT, attempt: 1 };
+    const undo = { id: 'r_undo', deploymentId: id, host: 'web-1', phase: 'undo' as const };
+    await edges.ledger.insertRun({ ...undo, ...steps });
+    await edges.ledger.moveDeployment(id, 'running', 'paused');
+    expect(await refused(cancelDeployment(edges, id, ANA))).to.include({
+      message: `cannot cancel ${id}: it is going back already`,
+    });
+  });
+
   it('continues after a pause with what ended badly', async () => {
     const edges = await memoryEdges(
       SAMPLE_CONFIGURATION.replace('health_check', 'rollout: { on_failure: pause }\n        health_check'),
@@ -324,7 +337,7 @@ describe('an agent that comes back', () => {
     const hello = Hello.fromPartial({
       runs: [run.id, 'r_0', other?.id ?? ''].map((runId) => ({ runId, lastSeq: 9 })),
     });
-    expect(await resumeRuns(edges, 'web-1', hello)).to.deep.equal([
+    expect(await resumeRuns(edges, { agent: 'web-1', epoch }, hello)).to.deep.equal([
       { runId: run.id, seq: 1, logs: [{ step: 'fetch', attempt: 1, offset: 3 }], abandoned: false },
       { runId: 'r_0', seq: 0, logs: [], abandoned: true },
       { runId: other?.id, seq: 0, logs: [], abandoned: true },
@@ -334,14 +347,31 @@ describe('an agent that comes back', () => {
   it('without a run it had begun leaves that run interrupted', async () => {
     const { edges, run, epoch } = await dispatched();
     await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
-    await resumeRuns(edges, 'web-1', Hello.fromPartial({}));
+    await resumeRuns(edges, { agent: 'web-1', epoch }, Hello.fromPartial({}));
     const after = await edges.ledger.run(run.id);
     expect([after?.status, after?.reason?.code]).to.deep.equal(['interrupted', 'agent_forgot_run']);
   });
 
+  it('is told to begin and to stop what was cancelled on the way, so that it can say how that ended', async () => {
+    const { edges, run, epoch } = await dispatched();
+    await cancelDeployment(edges, run.deploymentId, ANA);
+    await advance(edges, run.deploymentId);
+    const { assignments, cancels } = await dispatchRuns(edges, 'web-1', epoch);
+    expect(assignments.map((one) => one.runId)).to.deep.equal([run.id]);
+    expect(cancels.map((one) => [one.runId, one.reason?.code])).to.deep.equal([[run.id, 'cancelled']]);
+  });
+
+  it('has no say any more once a newer connection took over: what it did not know is not lost', async () => {
+    const { edges, run, epoch } = await dispatched();
+    await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
+    const late = resumeRuns(edges, { agent: 'web-1', epoch: epoch - 1 }, Hello.fromPartial({}));
+    expect(await refused(late)).to.include({ code: 'agent_replaced' });
+    expect((await edges.ledger.run(run.id))?.status).to.equal('running');
+  });
+
   it('is told again what it has not begun', async () => {
     const { edges, run, epoch } = await dispatched();
-    await resumeRuns(edges, 'web-1', Hello.fromPartial({}));
+    await resumeRuns(edges, { agent: 'web-1', epoch }, Hello.fromPartial({}));
     const { assignments } = await dispatchRuns(edges, 'web-1', epoch);
     expect(assignments.map((assignment) => assignment.runId)).to.deep.equal([run.id]);
     expect(assignments[0]?.steps.map((step) => step.name)).to.include('preflight');

@@ -25,7 +25,7 @@ describe('the agents’ port, for a peer with', () => {
         await until('the stream to fail', () => agent.error);
         expect(agent.error?.code).to.equal(GrpcStatus.UNAVAILABLE);
         expect(agent.told).to.deep.equal([]);
-        expect((await lab.ledger.agent('web-1'))?.epoch).to.equal(0);
+        expect((await lab.ledger.agent('web-1'))?.lastSeenAt).to.equal(null);
       }));
   }
 

@@ -374,6 +374,16 @@ describe('the agents’ port', () => {
   });
 
   describe('for certificates', () => {
+    it('are not renewed for whoever was connected when the host was enrolled again', () =>
+      withGateway(async (lab) => {
+        const agent = lab.greet(await lab.enrol('web-1'));
+        await agent.hear('welcome');
+        await lab.enrol('web-1');
+        agent.say({ $case: 'renew', value: { csrPem: (await aSigningRequest()).csrPem } });
+        expect((await agent.goodbye()).reason?.code).to.equal('agent_replaced');
+        expect(agent.all('renewed')).to.deep.equal([]);
+      }));
+
     it('renews them over the stream, for the name the agent has', () =>
       withGateway(async (lab) => {
         const agent = lab.greet(await lab.enrol('web-1'));

@@ -53,6 +53,14 @@ describe('what an agent says', () => {
     }
   });
 
+  it('counts whatever else is large, too', () => {
+    const { call } = fed();
+    const note = { step: 's', attempt: 1, code: 'waiting', message: 'x'.repeat(1024 * 1024), facts: {} };
+    const value = { runId: 'r', seq: 1, at: undefined, event: { $case: 'stepNote' as const, value: note } };
+    call.feed({ $case: 'event', value });
+    expect(call.isPaused).to.equal(true);
+  });
+
   it('does not let a ping wait behind a flood', async () => {
     const { call, inbox } = fed();
     for (let message = 0; message < 255; message += 1) call.feed(log(1));
