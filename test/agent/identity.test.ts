@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import 'reflect-metadata';
 import { Pkcs10CertificateRequest } from '@peculiar/x509';
-import { Server, ServerCredentials, type ServerUnaryCall } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
 import {
   EnrollmentService,
   type EnrollRequest,
@@ -253,10 +253,7 @@ async function withEnrolment(
   const seen: EnrollRequest[] = [];
   const failures: FraisierError[] = [];
   server.addService(EnrollmentService, {
-    enroll: (
-      call: ServerUnaryCall<EnrollRequest, EnrollResponse>,
-      answer: (error: unknown, value?: EnrollResponse) => void,
-    ) => {
+    enroll: (call: ServerUnaryCall<EnrollRequest, EnrollResponse>, answer: sendUnaryData<EnrollResponse>) => {
       seen.push(call.request);
       const failure = failures.shift();
       if (failure !== undefined) return answer(toServiceError(failure));

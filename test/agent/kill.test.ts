@@ -29,7 +29,7 @@ const KINDS = {
     ...aCommand('step'),
     action: {
       $case: 'migrationStatus',
-      value: { argv: ARGV, user: '', commit: COMMIT, expect: undefined, environment: {} },
+      value: { argv: ARGV, user: '', commit: COMMIT, expect: undefined },
     },
   },
 } as const satisfies Record<string, Step>;
