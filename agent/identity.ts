@@ -105,6 +105,7 @@ export function renewalDueAt({ certificatePem }: Identity): Date {
   return new Date((Date.parse(validFrom) + Date.parse(validTo)) / 2);
 }
 
+/** The refusal to begin without an identity: says how to enrol. */
 export function notEnrolled(): FraisierError {
   return new FraisierError('unauthenticated', 'this agent is not enrolled', {
     hint: 'make a token with `fraisier agents token --name HOST` and start the agent with it once',

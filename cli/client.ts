@@ -1,5 +1,8 @@
+import { isIP } from 'node:net';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import type { ChannelOptions, ClientReadableStream, MethodDefinition, ServiceError } from '@grpc/grpc-js';
+import { parseAddress } from '../proto/address.js';
 import { ControlService } from '../proto/gen/fraisier/v1/control.js';
 import { PROTOCOL_METADATA } from '../proto/grpc-errors.js';
 import { PROTOCOL_VERSION } from '../proto/protocol-version.js';
@@ -40,8 +43,7 @@ export class Control {
       this.client = new Client(`unix:${endpoint.path}`, credentials.createInsecure(), CHANNEL);
     } else {
       this.metadata.set('authorization', `Bearer ${endpoint.token}`);
-      const trusted = credentials.createSsl(Buffer.from(endpoint.authority));
-      this.client = new Client(`dns:${endpoint.address}`, trusted, CHANNEL);
+      this.client = secureClient(endpoint.address, endpoint.authority);
     }
   }
 
@@ -102,4 +104,15 @@ export class Control {
   close(): void {
     this.client.close();
   }
+}
+
+/** The certificate must be for the host that was dialled; an IP address is no server name to send (RFC 6066). */
+function secureClient(address: string, authority: string): Client {
+  const { host } = parseAddress(address, 0);
+  const verify = {
+    checkServerIdentity: (_: string, peer: PeerCertificate) => checkServerIdentity(host, peer),
+  };
+  const trusted = credentials.createSsl(Buffer.from(authority), null, null, verify);
+  const named = isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': 'fraisier' };
+  return new Client(`dns:${address}`, trusted, { ...CHANNEL, ...named });
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { reason } from '../../proto/error-codes.js';
 import type { CommandEnd, Systemd } from '../steps/step.js';
 import { runProgram } from './run-program.js';
@@ -6,6 +7,11 @@ import { runProgram } from './run-program.js';
 /** Longer than systemd's own default limits for starting and stopping a unit (90 s each). */
 const JOB_LIMIT_MS = 200_000;
 const LOOK_LIMIT_MS = 15_000;
+/** What systemctl says when it was not told how its job ended. */
+const NO_WORD =
+  /D-Bus connection terminated|Failed to connect to bus|Failed to wait for response|Connection reset by peer|Transport endpoint is not connected|^Job for \S+ canceled\.|is destructive/m;
+const NO_WORD_MS = 60_000;
+const AGAIN_MS = 500;
 
 /** Null where systemd is not process 1. */
 export function systemdHere(): Systemd | null {
@@ -54,12 +60,31 @@ export function parseProperties(text: string): Record<string, string> {
   return Object.fromEntries(pairs.filter(([name]) => name !== ''));
 }
 
+/**
+ * Asks again while systemctl tells nothing of the unit itself: it lost systemd, which starts itself anew or goes down with
+ * the host, or its job was pushed aside by another one.
+ */
 async function job(argv: readonly string[], signal: AbortSignal): Promise<CommandEnd> {
+  const giveUpAt = performance.now() + NO_WORD_MS;
+  for (;;) {
+    const end = await askOnce(argv, signal);
+    const noWord = end.ended === 'exited' && end.exitCode !== 0 && NO_WORD.test(end.output);
+    if (!noWord) return end;
+    if (performance.now() > giveUpAt) return unknown(argv, end.output.trim());
+    await sleep(AGAIN_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function askOnce(argv: readonly string[], signal: AbortSignal): Promise<CommandEnd> {
   const end = await runProgram(argv, { timeoutMs: JOB_LIMIT_MS, signal });
   if (end.exitCode !== null)
     return { ended: 'exited', exitCode: end.exitCode, output: `${end.stdout}${end.stderr}` };
   if (signal.aborted) return { ended: 'stopped', reason: reasonOf(signal) };
-  return { ended: 'unknown', reason: reason('outcome_unknown', `${argv.join(' ')}: ${end.problem}`) };
+  return unknown(argv, end.problem);
+}
+
+function unknown(argv: readonly string[], why: string): CommandEnd {
+  return { ended: 'unknown', reason: reason('outcome_unknown', `${argv.join(' ')}: ${why}`) };
 }
 
 function reasonOf(signal: AbortSignal): ReturnType<typeof reason> {

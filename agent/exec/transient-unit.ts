@@ -20,6 +20,11 @@ type Programs = Required<Pick<TransientUnitSettings, 'systemdRun' | 'systemctl'>
 
 /** systemd is asked, not the unit: it answers at once unless it is in trouble itself. */
 const ASK_LIMIT_MS = 30_000;
+/** It may be out of reach for a while (it starts itself anew, the host is overloaded) with the command none the worse. */
+const OUT_OF_REACH_MS = 60_000;
+
+/** As `fraisier agent install` calls it. */
+const AGENT_UNIT = 'fraisier-agent.service';
 
 const PROPERTIES = [
   'LoadState',
@@ -45,7 +50,12 @@ export function transientUnitExec(settings: TransientUnitSettings = {}): Exec {
     kind: 'transient_unit',
     start: (spec) => start(spec, programs),
     wait: (spec, signal) =>
-      untilEnded(spec, signal, () => look(spec, programs), { firstMs: 20, mostMs: 200, capBytes }),
+      untilEnded(
+        spec,
+        signal,
+        patient(() => look(spec, programs)),
+        { firstMs: 20, mostMs: 200, capBytes },
+      ),
     look: (spec) => look(spec, programs),
     stop: (spec) => stop(spec, programs),
     forget: (spec) => forget(spec, programs),
@@ -69,6 +79,8 @@ async function start(spec: ExecSpec, programs: Programs): Promise<void> {
   // Type=exec: the call fails when the program could not be executed, and also if the unit is there already.
   const looked = await look(spec, programs);
   if (looked.ended === 'absent') {
+    // Asked and not answered: systemd may start it yet, so that it never started cannot be said.
+    if (run.brokenOff) throw new Error(`systemd did not answer whether it started it: ${run.problem}`);
     await recordEnd(spec, {
       ended: 'not_found',
       message: `systemd did not start it: ${run.stderr.trim() || run.problem}`,
@@ -94,6 +106,8 @@ function unitArguments(
     StandardOutput: spec.captureFile === null ? output : `append:${spec.captureFile}`,
     StandardError: output,
     TimeoutStopSec: `${spec.graceMs}ms`,
+    // So that the agent is stopped first when the host goes down, and does not take that for the command's own end.
+    Before: AGENT_UNIT,
     ...(surroundings.asOther ? { User: surroundings.user.name } : {}),
   };
   return [
@@ -123,6 +137,21 @@ async function look(spec: ExecSpec, programs: Programs): Promise<Looked> {
   const answer = await runProgram(argv, { timeoutMs: ASK_LIMIT_MS });
   if (answer.exitCode !== 0) throw new Error(`systemctl show: ${answer.stderr.trim() || answer.problem}`);
   return endOfUnit(parseProperties(answer.stdout));
+}
+
+/** A look at a command that was started, to which it still runs while systemd is out of reach, within bounds. */
+function patient(lookNow: () => Promise<Looked>): () => Promise<Looked> {
+  let heardAt = performance.now();
+  return async () => {
+    try {
+      const looked = await lookNow();
+      heardAt = performance.now();
+      return looked;
+    } catch (error) {
+      if (performance.now() - heardAt > OUT_OF_REACH_MS) throw error;
+      return { ended: 'running' };
+    }
+  };
 }
 
 /** What systemd exits with in place of a program that it could not execute (systemd.exec(5), 200 to 243). */

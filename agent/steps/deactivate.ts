@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import type { Deactivate } from '../../proto/gen/fraisier/v1/plan.js';
 import { endOfCommand, endOfDiskError, succeeded } from './ends.js';
 import { fullUnitName } from './policy-rules.js';
-import { kindOfCurrent, layoutOf, syncFolder } from './release-layout.js';
+import { kindOfCurrent, layoutOf, liveRelease, syncFolder } from './release-layout.js';
 import { noSystemd } from './restart.js';
 import type { RunStep, StepContext, StepEnd } from './step.js';
 
@@ -28,7 +28,8 @@ async function stopUnit(unit: string, context: StepContext): Promise<StepEnd | n
 
 async function removeCurrent(context: StepContext): Promise<StepEnd> {
   const { app, current } = layoutOf(context.target);
-  if ((await kindOfCurrent(context.target)) !== 'link') return succeeded({ summary: 'nothing was live' });
+  const ours = (await kindOfCurrent(context.target)) === 'link' && (await liveRelease(context.target)) !== '';
+  if (!ours) return succeeded({ summary: 'nothing was live' });
   await rm(current);
   await syncFolder(app);
   return succeeded({ summary: 'nothing is live now' });

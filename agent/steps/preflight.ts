@@ -11,7 +11,7 @@ import type { FailedEnd } from './ends.js';
 import { isOk } from './git.js';
 import { giveTo } from './give-to.js';
 import { fullUnitName } from './policy-rules.js';
-import { isProvenGood, layoutOf, liveRelease } from './release-layout.js';
+import { isProvenGood, kindOfCurrent, layoutOf, liveRelease } from './release-layout.js';
 import type { RunStep, StepContext, StepEnd, Systemd } from './step.js';
 
 /** Looks whether a deployment can work on this host, before anything is done; makes the empty folder it goes to. */
@@ -19,6 +19,7 @@ export const preflight: RunStep<Preflight> = async (spec, context) =>
   (await policyProblem(context)) ??
   (await hostProblem(context.target, context.systemd)) ??
   (await folderProblem(context)) ??
+  (await currentProblem(context)) ??
   (await gitProblem(context)) ??
   (await spaceProblem(spec, context)) ??
   (await whatIsLive(context));
@@ -77,6 +78,17 @@ async function folderProblem({ target }: StepContext): Promise<StepEnd | null> {
     const hint = `sudo install -d -o ${target.user || ownUser().name} ${app}`;
     return endOfDiskError(error, `app_path ${app} is not there and cannot be made`, 'preflight_failed', hint);
   }
+}
+
+/** What is live must be ours, or it could not be gone back to: found out before anything is touched. */
+async function currentProblem({ target }: StepContext): Promise<StepEnd | null> {
+  const kind = await kindOfCurrent(target);
+  if (kind === 'nothing' || (kind === 'link' && (await liveRelease(target)) !== '')) return null;
+  const { current } = layoutOf(target);
+  const message = `${current} is not a link to a release of Fraisier, which could not go back to what it is`;
+  return failed('preflight_failed', message, {
+    hint: `move it away: mv ${current} ${current}.before-fraisier`,
+  });
 }
 
 async function unitProblem(target: Target, systemd: Systemd | null): Promise<FailedEnd | null> {

@@ -56,6 +56,6 @@ function notStarted(unit: string, said: string): StepEnd {
 export async function logJournal(unit: string, context: StepContext): Promise<string> {
   const lines = (await context.systemd?.journalTail(unit, JOURNAL_LINES))?.trimEnd() ?? '';
   if (lines !== '') await context.log(`the last lines of ${unit}:\n${lines}`);
-  const own = lines.split('\n').filter((line) => !line.includes(' systemd['));
+  const own = lines.split('\n').filter((line) => !line.includes(' systemd[') && !line.startsWith('-- '));
   return lastLine(own.join('\n')) || lastLine(lines);
 }

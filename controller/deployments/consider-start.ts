@@ -78,7 +78,22 @@ export function selectHosts(
       },
     );
   }
-  return only.length === 0 ? names : names.filter((name) => only.includes(name));
+  const chosen = only.length === 0 ? names : names.filter((name) => only.includes(name));
+  return withoutMigrating(environment, chosen) ?? chosen;
+}
+
+/** The host that migrates prepares the release as every other: it cannot be left out. */
+function withoutMigrating({ fraise, name, database }: Environment, chosen: readonly string[]): Reason | null {
+  const on = database === null || database.strategy === 'none' ? null : database.on;
+  if (on === null || chosen.includes(on)) return null;
+  return reason(
+    'unknown_host',
+    `${on} runs the migrations of ${fraise} ${name} and is not among ${chosen.join(', ')}`,
+    {
+      hint: `fraisier deploy ${fraise} ${name} --hosts ${[on, ...chosen].join(',')}`,
+      facts: { host: on },
+    },
+  );
 }
 
 function namesOf(

@@ -17,7 +17,6 @@ const INSPECT_MS = 10_000;
 /** What the record says beside what each host sees now; deployments are translated by the caller. */
 export interface EnvironmentLook extends Omit<EnvironmentStatus, 'unfinished' | 'last'> {
   readonly unfinished: readonly DeploymentRow[];
-  readonly last: DeploymentRow | null;
 }
 
 /** Looks at every host of the environments asked for, in parallel. Unknown names throw `unknown_fraise`, `unknown_environment`. */
@@ -61,7 +60,7 @@ async function look(
         named(agents, hosts).map((agent) => lookAtHost(edges, environment, wantedVersion, agent, now)),
       )
     : [];
-  return { ...pair, wantedVersion, hosts: statuses, unfinished, last: live };
+  return { ...pair, wantedVersion, hosts: statuses, unfinished };
 }
 
 function named(agents: readonly AgentRow[], hosts: readonly string[]): readonly AgentRow[] {

@@ -9,7 +9,8 @@ import type { Lease } from './record-progress.js';
 
 /**
  * Compares what a connecting agent still has with the record: where each of its runs goes on, and which are over.
- * A run the record calls `running` that the agent does not know ends `interrupted`: its outcome cannot be learned.
+ * A run the record calls `running` that the agent does not know ends `interrupted`: its outcome cannot be learned. One
+ * that was to be stopped before the agent had taken it on ends `cancelled`: nobody ever will.
  * Throws `agent_replaced` when the epoch is no longer the newest: what an older stream knew says nothing.
  */
 export async function resumeRuns(
@@ -20,8 +21,7 @@ export async function resumeRuns(
   return ledger.transaction(async (tx) => {
     await holdDeployments(tx, agent, hello);
     const known = new Set(hello.runs.map((run) => run.runId));
-    for (const run of await tx.openRunsOnHost(agent))
-      if (run.status === 'running' && !known.has(run.id)) await interrupt(tx, run);
+    for (const run of await tx.openRunsOnHost(agent)) if (!known.has(run.id)) await endUnknown(tx, run);
     const resumed = await Promise.all(hello.runs.map((run) => resume(tx, agent, run)));
     if (await tx.holdLease(agent, epoch)) return resumed;
     throw new FraisierError('agent_replaced', `a newer connection of the agent on ${agent} has taken over`);
@@ -31,8 +31,8 @@ export async function resumeRuns(
 /** Waits for decisions that were made while the agent was away; every later one sees the lease it has now. */
 async function holdDeployments(tx: Ledger, agent: string, { runs }: Hello): Promise<void> {
   const told = await Promise.all(runs.map(({ runId }) => tx.run(runId)));
-  const own = told.filter((run) => run !== null && run.host === agent);
-  const ids = [...own, ...(await tx.openRunsOnHost(agent))].map((run) => run?.deploymentId ?? '');
+  const own = told.flatMap((run) => (run?.host === agent ? [run] : []));
+  const ids = [...own, ...(await tx.openRunsOnHost(agent))].map((run) => run.deploymentId);
   for (const id of [...new Set(ids)].sort()) await tx.holdDeployment(id);
 }
 
@@ -42,9 +42,13 @@ async function resume(tx: Ledger, agent: string, { runId }: UnfinishedRun): Prom
   return { runId, seq: run.lastSeq, logs: await tx.logPositions(runId), abandoned: runHasEnded(run.status) };
 }
 
-async function interrupt(tx: Ledger, run: RunRow): Promise<void> {
-  const end = { reason: forgotten(run), currentStep: null, finished: true };
-  await tx.moveRun(run.id, 'running', 'interrupted', end);
+/** One that is dispatched and not to be stopped is left alone: the agent is told of it again. */
+async function endUnknown(tx: Ledger, run: RunRow): Promise<void> {
+  const end = { currentStep: null, finished: true };
+  if (run.status === 'running')
+    await tx.moveRun(run.id, 'running', 'interrupted', { ...end, reason: forgotten(run) });
+  if (run.status === 'dispatched' && run.cancelReason !== null)
+    await tx.moveRun(run.id, 'dispatched', 'cancelled', { ...end, reason: run.cancelReason });
   await tx.wake({ about: 'deployment', id: run.deploymentId });
 }
 

@@ -73,7 +73,10 @@ async function takeAnswer({ edges }: GatewayEdges, stream: AgentStream, answer: 
 /** A stream that was replaced or revoked gets nothing any more, least of all a fresh certificate. */
 async function mustBeNewest(tx: Ledger, { agent, epoch }: AgentStream): Promise<void> {
   if (await tx.holdLease(agent, epoch)) return;
-  throw new FraisierError('agent_replaced', `the lease of ${agent} is another connection's, or was taken away`);
+  throw new FraisierError(
+    'agent_replaced',
+    `the lease of ${agent} is another connection's, or was taken away`,
+  );
 }
 
 async function renew(

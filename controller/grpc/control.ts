@@ -1,7 +1,9 @@
 import type { ControlServer } from '../../proto/gen/fraisier/v1/control.js';
 import { PROTOCOL_VERSION } from '../../proto/protocol-version.js';
 import { applyConfiguration } from '../deployments/apply-configuration.js';
-import { environmentStatus } from '../deployments/environment-status.js';
+import { environmentStatus, type EnvironmentLook } from '../deployments/environment-status.js';
+import type { DeploymentRow } from '../deployments/ledger.js';
+import { deploymentHasEnded } from '../deployments/lifecycle.js';
 import { listFraises } from '../deployments/list-fraises.js';
 import type { Identify } from './authenticate.js';
 import { streaming, unary, type Gate } from './calls.js';
@@ -29,12 +31,24 @@ export function controlService(deps: ControlEdges, identify: Identify): ControlS
     ),
     listFraises: unary(gate, 'viewer', async () => ({ fraises: await listFraises(edges) })),
     getStatus: unary(gate, 'viewer', async (where) => {
-      const environments = await environmentStatus(edges, where);
-      return { environments: environments.map(packEnvironment) };
+      const looks = await environmentStatus(edges, where);
+      const environments = looks.map(async (look) => packEnvironment(look, await lastEnded(deps, look)));
+      return { environments: await Promise.all(environments) };
     }),
     watch: streaming(gate, 'viewer', ({ deploymentId, after }, signal) =>
       watchDeployment(edges, deploymentId, after, signal),
     ),
     logs: streaming(gate, 'viewer', (request, signal) => streamLogs(deps, request, signal)),
   };
+}
+
+/** The newest deployment of an environment that is over, however it ended. */
+async function lastEnded(
+  { records }: ControlEdges,
+  look: EnvironmentLook,
+): Promise<DeploymentRow | undefined> {
+  const { fraise, environment, unfinished } = look;
+  const newest = { fraise, environment, limit: unfinished.length + 1, since: null, cursor: null };
+  const { rows } = await records.deployments(newest);
+  return rows.find((row) => deploymentHasEnded(row.status));
 }

@@ -45,11 +45,14 @@ export function packSummary({ deployment, hosts }: DeploymentSummary): Deploymen
 }
 
 /** Its deployments come without hosts, as in lists. */
-export function packEnvironment({ unfinished, last, ...look }: EnvironmentLook): EnvironmentStatus {
+export function packEnvironment(
+  { unfinished, ...look }: EnvironmentLook,
+  last: DeploymentRow | undefined,
+): EnvironmentStatus {
   return {
     ...look,
     unfinished: unfinished.map(packDeployment),
-    last: last === null ? undefined : packDeployment(last),
+    last: last === undefined ? undefined : packDeployment(last),
   };
 }
 

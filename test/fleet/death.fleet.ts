@@ -107,6 +107,21 @@ describe('death in the middle of a deployment to real systemd hosts', function (
     });
   }
 
+  for (const { gate, step, powerLost } of INSIDE.filter((one) => ['install', 'restart'].includes(one.gate))) {
+    it(`of the whole host (an orderly reboot) inside ${step}: it is repeated after the reboot`, async () => {
+      const deploying = await standAt(gate);
+      const boot = await bootOf();
+      await h1.must(['systemctl', 'reboot']);
+      await until('h1 to go down', async () => (await bootOf().catch(() => boot)) !== boot, {
+        timeoutMs: 60_000,
+      });
+      await gates.open(gate);
+      const { shown } = expectLive(await deploying.end);
+      expect(steps(shown, 'h1')).to.include(`${step} succeeded ${powerLost}`);
+      await expectWholeLog(fleet, shown.id, 'h1');
+    });
+  }
+
   it('of the whole host (loss of power) inside a migration: paused, never begun again before somebody says so', async () => {
     const deploying = await standAt('migrate');
     await h1.powerOff();
@@ -195,6 +210,10 @@ describe('death in the middle of a deployment to real systemd hosts', function (
       const shown = await h1.must(['systemctl', 'show', '--property=SubState', '--value', unit]);
       return shown.trim() === 'exited';
     });
+  }
+
+  async function bootOf(): Promise<string> {
+    return h1.must(['cat', '/proc/sys/kernel/random/boot_id']);
   }
 
   async function stateOf(unit: string): Promise<string> {

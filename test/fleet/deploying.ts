@@ -42,15 +42,30 @@ export function steps(shown: Shown, server: Server): readonly string[] {
   return (host?.steps ?? []).map((step) => `${step.phase} ${step.name} ${step.status} ${step.attempts}`);
 }
 
-/** Every line that the install of a host printed, once and in order. */
+/** Every byte that the install of a host printed, once and in order: each attempt from its start, the last one whole. */
 export async function expectWholeLog(fleet: Fleet, id: string, server: Server): Promise<void> {
-  const text = await fleet.must(['logs', id, '--step', 'install', '--host', server]);
-  const words = text.split('\n').flatMap((line) => /(before|after) \d+$/.exec(line)?.[0] ?? []);
-  const wanted = ['before', 'after'].flatMap((word) =>
-    Array.from({ length: LINES_EACH }, (_, index) => `${word} ${index + 1}`),
-  );
-  expect(words, `log of install on ${server}`).to.deep.equal(wanted);
+  const said = await fleet.must(['logs', id, '--step', 'install', '--host', server, '--json']);
+  const chunks = said.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as LogChunk]));
+  const attempts = new Map<number, string>();
+  for (const { attempt, offset, data } of chunks) {
+    const before = attempts.get(attempt) ?? '';
+    expect(offset, `where a chunk of attempt ${attempt} begins`).to.equal(Buffer.byteLength(before));
+    attempts.set(attempt, before + data);
+  }
+  expect([...attempts.keys()]).to.deep.equal([...attempts.keys()].sort((one, other) => one - other));
+  const last = [...attempts.values()].at(-1) ?? '';
+  expect(last.trimEnd().split('\n'), `log of install on ${server}`).to.deep.equal(INSTALL_LINES);
 }
+
+interface LogChunk {
+  readonly attempt: number;
+  readonly offset: number;
+  readonly data: string;
+}
+
+const INSTALL_LINES = ['before', 'after'].flatMap((word) =>
+  Array.from({ length: LINES_EACH }, (_, index) => `${word} ${index + 1}`),
+);
 
 export interface WatchedEvent {
   readonly event: string;

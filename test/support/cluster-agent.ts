@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import type { Control } from '../../cli/client.js';
 import { FRAISIER, plainEnvironment } from './fraisier-program.js';
 import { Program } from './program.js';
 import { until } from './until.js';
@@ -18,6 +19,7 @@ interface Home {
   readonly apps: string;
   readonly grpc: string;
   readonly separateHosts: boolean;
+  readonly control: Control;
   json<T>(args: readonly string[]): Promise<T>;
 }
 
@@ -38,7 +40,6 @@ export async function launchAgent(home: Home, spec: AgentSpec): Promise<Program>
     logFile: join(folder, 'agent.log'),
     ready: async (signal) => {
       await until(`agent ${spec.name} to be connected`, () => isConnected(home, spec.name), {
-        everyMs: 250,
         signal,
       });
     },
@@ -54,7 +55,7 @@ async function joinToken(home: Home, spec: AgentSpec): Promise<string> {
 }
 
 async function isConnected(home: Home, name: string): Promise<boolean> {
-  const { agents } = await home.json<{ agents: { name: string; status: string }[] }>(['agents']);
+  const { agents } = await home.control.ask('listAgents', {});
   return agents.some((agent) => agent.name === name && agent.status === 'connected');
 }
 

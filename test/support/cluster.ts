@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Control } from '../../cli/client.js';
 import { launchAgent, type AgentSpec } from './cluster-agent.js';
 import { FRAISIER, plainEnvironment } from './fraisier-program.js';
 import { freePorts } from './free-ports.js';
@@ -72,6 +73,8 @@ export class Cluster {
   readonly socket: string;
   readonly separateHosts: boolean;
   readonly controller: Program;
+  /** As the command line speaks to the controller, without starting a process: for waiting. */
+  readonly control: Control;
   readonly #agents = new Map<string, Program>();
   readonly #dropDatabase: () => Promise<void>;
 
@@ -99,6 +102,7 @@ export class Cluster {
     this.http = `http://${http}`;
     this.grpc = grpc;
     this.socket = `unix:${join(folder, 'fraisier.sock')}`;
+    this.control = new Control({ kind: 'socket', address: this.socket, path: join(folder, 'fraisier.sock') });
     this.separateHosts = options.separateHosts ?? false;
     this.#dropDatabase = database?.drop ?? (() => Promise.resolve());
     const addresses = ['--http', http, '--grpc', grpc, '--agents', agents, '--advertise', '127.0.0.1'];
@@ -165,6 +169,7 @@ export class Cluster {
 
   /** Ends everything and removes the folder. Returns the argv of processes that had to be killed. May be called twice. */
   async stop(): Promise<readonly string[]> {
+    this.control.close();
     await Promise.all([...this.#agents.values()].map((agent) => agent.stop()));
     await this.controller.stop();
     await this.#dropDatabase();

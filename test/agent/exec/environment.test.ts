@@ -79,11 +79,13 @@ describe('who and where', () => {
       stdout: 'out\n',
       stderr: 'err\n',
       problem: '',
+      brokenOff: false,
     });
-    expect(await runProgram(['sleep', '60'], { timeoutMs: 20 })).to.have.property('exitCode', null);
-    expect(await runProgram(['no-such-program'], { timeoutMs: 5000 }))
-      .to.have.property('problem')
-      .that.includes('ENOENT');
+    const cut = await runProgram(['sleep', '60'], { timeoutMs: 20 });
+    expect([cut.exitCode, cut.brokenOff]).to.deep.equal([null, true]);
+    const missing = await runProgram(['no-such-program'], { timeoutMs: 5000 });
+    expect(missing.brokenOff).to.equal(false);
+    expect(missing).to.have.property('problem').that.includes('ENOENT');
     expect(await runProgram(['pwd'], { timeoutMs: 5000, cwd: '/' })).to.have.property('stdout', '/\n');
   });
 });

@@ -5,7 +5,7 @@ import { systemctlSystemd, systemdHere } from '../../../agent/exec/systemd.js';
 import { thisHost } from '../../../agent/exec/choose.js';
 import { reason } from '../../../proto/error-codes.js';
 import { aFakeSystemd } from './a-fake-systemd.js';
-import { never, withFolder } from './a-spec.js';
+import { never, withFolder, writeExecutable } from './a-spec.js';
 
 describe('systemd as steps see it', () => {
   it('is there exactly where it is process 1', () => {
@@ -62,6 +62,20 @@ describe('systemd as steps see it', () => {
       });
       const other = await systemd.restart('a.service', AbortSignal.abort(new Error('leaving')));
       expect(other).to.have.nested.property('reason.code', 'cancelled');
+    }));
+
+  it('asks again when systemctl lost systemd on the way: that says nothing of the unit', () =>
+    withFolder(async (folder) => {
+      const fake = await aFakeSystemd(folder);
+      const lost = `echo 'Warning! D-Bus connection terminated.' >&2; exit 1`;
+      const once = join(folder, 'asked');
+      const systemctl = await writeExecutable(
+        join(folder, 'systemctl'),
+        `#!/bin/sh\n[ -e '${once}' ] || { : >'${once}'; ${lost}; }\necho done\n`,
+      );
+      const systemd = systemctlSystemd({ ...fake, systemctl });
+      const done = { ended: 'exited', exitCode: 0, output: 'done\n' };
+      expect(await systemd.restart('a.service', never())).to.deep.equal(done);
     }));
 
   it('does not know the outcome where systemctl itself is missing', () =>

@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { executorFor, thisHost } from '../../../agent/exec/choose.js';
@@ -234,6 +234,29 @@ describe('transient units', () => {
         'message',
         'systemctl show: Failed to connect to bus: Connection refused',
       );
+    }));
+
+  it('are waited for while systemd is out of reach', () =>
+    withFake(async (fake, folder) => {
+      const exec = transientUnitExec(fake);
+      const spec = aSpec(folder, ['sh', '-c', 'sleep 0.2; echo done'], { id: fresh() });
+      await exec.start(spec);
+      await writeFile(join(fake.table, 'broken'), '');
+      const waited = exec.wait(spec, never());
+      await until('the command to end', async () => (await outputOf(spec)) === 'done\n');
+      await rm(join(fake.table, 'broken'));
+      expect(await waited).to.deep.equal({ ended: 'exited', exitCode: 0 });
+    }));
+
+  it('are not said to be unstarted when systemd-run was cut off', () =>
+    withFake(async (fake, folder) => {
+      const systemdRun = await writeExecutable(join(folder, 'cut-off'), '#!/bin/sh\nkill -9 $$\n');
+      const spec = aSpec(folder, ['true'], { id: fresh() });
+      const error = await transientUnitExec({ ...fake, systemdRun })
+        .start(spec)
+        .catch((thrown: unknown) => thrown);
+      expect(String(error)).to.include('systemd did not answer whether it started it');
+      expect(await transientUnitExec(fake).look(spec)).to.deep.equal({ ended: 'absent' });
     }));
 
   it('end at once with systemd’s own words when it does not start them', () =>

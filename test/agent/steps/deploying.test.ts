@@ -747,6 +747,23 @@ describe('preflight', () => {
         .that.matches(/^sudo install -d -o \S+ .*below$/);
     }));
 
+  it('refuses a `current` that somebody else made: there would be no way back to it', () =>
+    withFolder(async (folder) => {
+      const host = await aHost(folder);
+      const current = join(host.target.appPath, 'current');
+      await mkdir(host.target.appPath, { recursive: true });
+      await symlink('releases/20240131', current);
+      const end = await host.run(preflight);
+      expect(messageOf(end)).to.match(/current is not a link to a release of Fraisier/);
+      expect(end).to.have.nested.property(
+        'reason.hint',
+        `move it away: mv ${current} ${current}.before-fraisier`,
+      );
+      await rm(current);
+      await mkdir(current);
+      expect(codeOf(await host.run(preflight))).to.equal('preflight_failed');
+    }));
+
   it('says that there is no systemd, or no such unit', async () => {
     const { aSystemd } = await import('./a-step-context.js');
     const target = { systemdService: 'checkout' };

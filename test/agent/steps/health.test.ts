@@ -1,4 +1,4 @@
-import { mkdir, readlink, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import type { lookup } from 'node:dns';
 import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
@@ -397,6 +397,16 @@ describe('deactivate', () => {
       expect(await readlink(join(host.target.appPath, 'current')).catch(() => null)).to.equal(null);
       const again = await host.run({ $case: 'deactivate', value: { systemdService: '' } });
       expect(again).to.deep.equal({ outcome: Outcome.SUCCEEDED, result: { summary: 'nothing was live' } });
+    }));
+
+  it('leaves a link that somebody else made', () =>
+    withLive(async (host) => {
+      const current = join(host.target.appPath, 'current');
+      await rm(current);
+      await symlink('releases/20240131', current);
+      const end = await host.run({ $case: 'deactivate', value: { systemdService: '' } });
+      expect(end).to.deep.include({ result: { summary: 'nothing was live' } });
+      expect(await readlink(current)).to.equal('releases/20240131');
     }));
 
   it('leaves the link while the unit cannot be stopped', () =>

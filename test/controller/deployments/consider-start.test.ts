@@ -2,7 +2,14 @@ import { expect } from 'chai';
 import { considerStart, selectHosts, type Queue } from '../../../controller/deployments/consider-start.js';
 import type { DeploymentRow } from '../../../controller/deployments/ledger.js';
 import type { Environment } from '../../../controller/fraises/fraises.js';
-import { aConfiguration, aDeployment, anAgent, anEnvironment, at } from '../../support/builders.js';
+import {
+  aConfiguration,
+  aDatabase,
+  aDeployment,
+  anAgent,
+  anEnvironment,
+  at,
+} from '../../support/builders.js';
 
 const QUEUED = { status: 'queued' as const, plan: null, startedAt: null };
 const WEB_1 = anAgent('web-1', { labels: { role: 'web' } });
@@ -55,6 +62,15 @@ describe('a queued deployment', () => {
     expect('wait' in waiting && waiting.wait.message).to.contain('it has never connected');
     const seen = consider({}, { agents: [WEB_1, anAgent('web-2', { leaseExpiresAt: null })] });
     expect('wait' in seen && seen.wait.message).to.contain('away since');
+  });
+
+  it('fails when the host that migrates is left out', () => {
+    const on = (strategy: 'apply' | 'none') =>
+      anEnvironment({ database: { ...aDatabase, strategy, on: 'web-1' } });
+    const queue = (strategy: 'apply' | 'none') => ({ environment: on(strategy) });
+    expect(code(consider({ onlyHosts: ['web-2'] }, queue('apply')))).to.equal('unknown_host');
+    expect(consider({ onlyHosts: ['web-1'] }, queue('apply'))).to.have.property('start');
+    expect(consider({ onlyHosts: ['web-2'] }, queue('none'))).to.have.property('start');
   });
 
   it('fails when a host it names has never enrolled, is revoked, or is foreign', () => {

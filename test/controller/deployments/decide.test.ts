@@ -445,7 +445,11 @@ describe('decide', () => {
     it('may have gone on to a step that must not be repeated, whose limit counts then', () => {
       const named = (name: string, timeoutMs: number, repeatable: boolean) =>
         Step.fromPartial({ name, timeoutMs, repeatable });
-      const steps = [named('install', 300_000, true), named('migrate', 600_000, false), named('last', 9e6, true)];
+      const steps = [
+        named('install', 300_000, true),
+        named('migrate', 600_000, false),
+        named('last', 9e6, true),
+      ];
       const running = aRun('web-1', 'migrate', 'running', { currentStep: step, steps });
       expect(given([running], {}, at(60 + 600 + 14), away).lose).to.equal(undefined);
       expect(given([running], {}, at(60 + 600 + 16), away).lose).to.have.length(1);

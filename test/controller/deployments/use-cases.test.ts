@@ -51,8 +51,10 @@ describe('a deployment, through the use cases', () => {
     expect(agents.map((agent) => agent.live)).to.deep.equal([PREVIOUS, PREVIOUS]);
   });
 
-  it('is the same however often it is advanced', async () => {
+  it('is the same however often it is advanced, whatever other agents there are', async () => {
     const edges = await memoryEdges();
+    const never = { labels: {}, certificateSerial: '09', certificateExpiresAt: new Date(0) };
+    await edges.ledger.enrolAgent({ name: 'never-connected', ...never });
     const { id } = await queue(edges);
     await Promise.all([advance(edges, id), advance(edges, id), advance(edges, id)]);
     expect(await edges.ledger.runsOf(id)).to.have.length(2);
@@ -367,6 +369,15 @@ describe('an agent that comes back', () => {
     const late = resumeRuns(edges, { agent: 'web-1', epoch: epoch - 1 }, Hello.fromPartial({}));
     expect(await refused(late)).to.include({ code: 'agent_replaced' });
     expect((await edges.ledger.run(run.id))?.status).to.equal('running');
+  });
+
+  it('without a run that was cancelled before it arrived leaves that run cancelled', async () => {
+    const { edges, run, epoch } = await dispatched();
+    await cancelDeployment(edges, run.deploymentId, ANA);
+    await advance(edges, run.deploymentId);
+    await resumeRuns(edges, { agent: 'web-1', epoch }, Hello.fromPartial({}));
+    const after = await edges.ledger.run(run.id);
+    expect([after?.status, after?.reason?.code]).to.deep.equal(['cancelled', 'cancelled']);
   });
 
   it('is told again what it has not begun', async () => {
