@@ -98,6 +98,8 @@ async function carryOut(
   await tx.moveDeployment(deployment.id, deployment.status, move.to, {
     reason: move.reason,
     continueRequestedBy: null,
+    // What was asked before a pause is no answer to what the pause asks.
+    ...(move.to === 'paused' ? { cancelRequestedBy: null } : {}),
   });
   await tx.wake({ about: 'deployment', id: deployment.id });
   return true;

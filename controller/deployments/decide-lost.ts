@@ -2,6 +2,7 @@ import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { reason } from './reason.js';
 import type { Situation } from './decide.js';
 import type { RunRow } from './ledger.js';
+import { planOf } from './runs-of-deployment.js';
 
 /** Beyond the step's own limit: SIGTERM to SIGKILL, and the two clocks. */
 const GRACE_MS = 15_000;
@@ -10,15 +11,31 @@ const GRACE_MS = 15_000;
  * Runs whose host has been away for so long that nothing the run started and must not repeat can still be going on:
  * the assignment's validity and then the limit of the step in hand have passed.
  */
-export function lostRuns({ runs, hosts, now }: Situation): { run: RunRow; reason: Reason }[] {
+export function lostRuns({ deployment, runs, hosts, now }: Situation): { run: RunRow; reason: Reason }[] {
   return runs
     .filter((run) => run.status === 'dispatched' || run.status === 'running')
     .flatMap((run) => {
+      const { timeoutMs } = planOf(deployment);
       const host = hosts.find(({ name }) => name === run.host);
       const since = host?.leaseExpiresAt ?? run.dispatchedAt ?? run.createdAt;
-      if (since > now || lostAt(run, later(since, host?.validUntil ?? since)) > now) return [];
+      if (since > now) {
+        return isNeverTakenOn(run, timeoutMs, now) ? [{ run, reason: neverTakenOn(run, timeoutMs) }] : [];
+      }
+      if (lostAt(run, later(since, host?.validUntil ?? since)) > now) return [];
       return [{ run, reason: lost(run, since) }];
     });
+}
+
+/** Sent again and again, and never begun within the limit of a whole deployment: the agent cannot, e.g. its disk is full. */
+function isNeverTakenOn({ status, dispatchedAt }: RunRow, limitMs: number, now: Date): boolean {
+  return status === 'dispatched' && now.getTime() > Number(dispatchedAt) + limitMs + GRACE_MS;
+}
+
+function neverTakenOn({ host, phase }: RunRow, limitMs: number): Reason {
+  return reason('host_lost', `the agent on ${host} did not begin ${phase} within ${limitMs / 1000} s`, {
+    hint: `journalctl -u fraisier-agent (on ${host})`,
+    facts: { host, phase },
+  });
 }
 
 /** When a run is given up that its host could count on until `valid`. */

@@ -126,7 +126,10 @@ const rollout = word.map({
     .optional()
     .describe('Only 0 in this version'),
   bake: word.duration(0).optional().describe('Wait after each batch; default 0s'),
-  max_failures: word.wholeNumber(0, 10_000).optional().describe('Hosts that may fail; default 0'),
+  max_failures: z
+    .literal(0, { error: `allowing failures ${NOT_YET}; leave it out, or 0` })
+    .optional()
+    .describe('Only 0 in this version'),
   on_failure: word.oneOf(['rollback', 'pause', 'stop']).optional().describe('Default rollback'),
 });
 

@@ -46,11 +46,9 @@ export async function push(cluster: Cluster, repository: string, commit: string)
 
 /** Until the deployment has ended, or pauses. */
 export async function ended(cluster: Cluster, id: string, timeoutMs = 60_000): Promise<Shown> {
-  const find = async () => {
-    const shown = await cluster.json<Shown>(['show', id]);
-    return OPEN.includes(shown.status) ? null : shown;
-  };
-  return until(`${id} to end`, find, { everyMs: 300, timeoutMs });
+  const isOver = async () => !OPEN.includes((await cluster.control.ask('getDeployment', { id })).status);
+  await until(`${id} to end`, isOver, { everyMs: 50, timeoutMs });
+  return cluster.json<Shown>(['show', id]);
 }
 
 /** One line per step: `prepare fetch succeeded 1`. */

@@ -462,6 +462,13 @@ describe('decide', () => {
       expect(given([running], {}, at(90 + 300 + 16), cut).lose).to.have.length(1);
     });
 
+    it('are given up when they are here but never begin what they were sent', () => {
+      const sent = aRun('web-1', 'prepare', 'dispatched', { dispatchedAt: at(1) });
+      expect(given([sent], {}, at(1 + 600 + 14)).lose).to.equal(undefined);
+      const { lose } = given([sent], {}, at(1 + 600 + 16));
+      expect(lose?.[0]?.reason.message).to.equal('the agent on web-1 did not begin prepare within 600 s');
+    });
+
     it('are lost after the longest limit when no step was reported', () => {
       const deployment = aDeployment();
       const steps = deployment.plan?.phases[0]?.steps ?? [];

@@ -206,6 +206,32 @@ describe('a deployment, through the use cases', () => {
     });
   });
 
+  it('asks again when a migration is unknown, whatever was asked before', async () => {
+    const database =
+      'database: { tool: command, up: [up], down: [down], status: [status] }\n        health_check';
+    const edges = await memoryEdges(SAMPLE_CONFIGURATION.replace('health_check', database));
+    const { id } = await queue(edges);
+    let cancelled = false;
+    const agents = team(edges, (step) => {
+      if (step.name !== 'migrate') return 'succeeded';
+      cancelled = true;
+      return 'interrupted';
+    });
+    while (!cancelled) {
+      await advance(edges, id);
+      const runs = await edges.ledger.runsOf(id);
+      if (runs.some((run) => run.phase === 'migrate')) await cancelDeployment(edges, id, ANA);
+      for (const agent of agents) await agent.work();
+    }
+    await play(edges, id, agents);
+    const paused = await edges.ledger.deployment(id);
+    expect([paused?.status, paused?.reason?.code, paused?.cancelRequestedBy]).to.deep.equal([
+      'paused',
+      'outcome_unknown',
+      null,
+    ]);
+  });
+
   it('continues after a pause with what ended badly', async () => {
     const edges = await memoryEdges(
       SAMPLE_CONFIGURATION.replace('health_check', 'rollout: { on_failure: pause }\n        health_check'),
