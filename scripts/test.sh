@@ -16,8 +16,8 @@ stage() {
 }
 
 tests() {
-  node_modules/.bin/c8 node_modules/.bin/mocha --require dist/test/support/root-hooks.js --reporter dot \
-    --forbid-only --forbid-pending --fail-zero --ignore 'dist/test/{fleet,bench}/**' 'dist/test/**/*.test.js'
+  node_modules/.bin/c8 node_modules/.bin/mocha --parallel --jobs 2 --require dist/test/support/root-hooks.js \
+    --reporter dot --forbid-only --forbid-pending --fail-zero --ignore 'dist/test/{fleet,bench}/**' 'dist/test/**/*.test.js'
 }
 
 stage build bash scripts/build.sh
