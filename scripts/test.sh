@@ -15,15 +15,23 @@ stage() {
   fi
 }
 
+# Side by side: each keeps one core busy.
+checks() {
+  local pids=() failed=0 pid
+  bash scripts/lint.sh & pids+=($!)
+  node_modules/.bin/prettier --check --log-level warn . & pids+=($!)
+  bash scripts/generate-proto.sh --check & pids+=($!)
+  for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
+  return "$failed"
+}
+
 tests() {
   node_modules/.bin/c8 node_modules/.bin/mocha --parallel --jobs 2 --require dist/test/support/root-hooks.js \
     --reporter dot --forbid-only --forbid-pending --fail-zero --ignore 'dist/test/{fleet,bench}/**' 'dist/test/**/*.test.js'
 }
 
 stage build bash scripts/build.sh
-stage lint bash scripts/lint.sh
-stage format node_modules/.bin/prettier --check --log-level warn .
-stage generated bash scripts/generate-proto.sh --check
+stage checks checks
 rm -rf coverage
 stage tests tests
 stage coverage node dist/scripts/check-coverage.js coverage/coverage-summary.json

@@ -60,7 +60,8 @@ async function explain(tx: Ledger, deployment: DeploymentRow, why: Reason): Prom
   await tx.wake({ about: 'deployment', id: deployment.id });
 }
 
-async function carryOn(edges: Edges, tx: Ledger, id: string): Promise<Date | null> {
+/** As `advance` does with one that has started, in a transaction that holds its row. */
+export async function carryOn(edges: Edges, tx: Ledger, id: string): Promise<Date | null> {
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const deployment = await tx.deployment(id);
     if (deployment === null || deploymentHasEnded(deployment.status)) return null;

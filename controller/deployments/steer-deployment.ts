@@ -1,12 +1,13 @@
 import { FraisierError } from '../../proto/error-codes.js';
+import { carryOn } from './advance.js';
 import type { Actor, Edges } from './edges.js';
 import type { DeploymentRow, Ledger } from './ledger.js';
 import { deploymentHasEnded, type DeploymentStatus } from './lifecycle.js';
 
 /**
  * Asks a deployment to stop: a queued one never starts; a running or paused one ends `cancelled`, or is undone when a host
- * was touched. Returns at once with the request recorded; asking twice is as good as once. Throws `not_steerable`
- * when it has ended or is already going back.
+ * was touched. Returns at once with the request recorded, and a paused one on its way; asking twice is as good as once.
+ * Throws `not_steerable` when it has ended or is already going back.
  */
 export function cancelDeployment(edges: Edges, id: string, actor: Actor): Promise<DeploymentRow> {
   return steer(edges, id, actor, 'cancel', ['queued', 'running', 'paused'], async (tx, held) => {
@@ -28,14 +29,14 @@ export function continueDeployment(edges: Edges, id: string, actor: Actor): Prom
 }
 
 async function steer(
-  { ledger }: Edges,
+  edges: Edges,
   id: string,
   actor: Actor,
   act: 'cancel' | 'continue',
   from: readonly DeploymentStatus[],
   change: (tx: Ledger, held: DeploymentRow) => Promise<boolean>,
 ): Promise<DeploymentRow> {
-  return ledger.transaction(async (tx) => {
+  return edges.ledger.transaction(async (tx) => {
     const held = await tx.holdDeployment(id);
     if (held === null)
       throw new FraisierError('unknown_deployment', `there is no deployment ${id}`, {
@@ -49,6 +50,8 @@ async function steer(
       subject: id,
       facts: { status: held.status },
     });
+    // Here and now: whoever was told that it goes on must not find it paused.
+    if (held.status === 'paused') await carryOn(edges, tx, id);
     await tx.wake({ about: 'deployment', id });
     return (await tx.deployment(id)) as DeploymentRow;
   });

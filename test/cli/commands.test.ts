@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { packageRoot } from '../../proto/package-root.js';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { aDesk, type Desk } from './desk.js';
@@ -20,9 +21,8 @@ describe('fraisier, asked by people and programs', () => {
   const lastHeard = (): unknown => desk.controller.heard.at(-1);
 
   it('says its version', async () => {
-    const { version } = JSON.parse(
-      await readFile(join(import.meta.dirname, '../../../../package.json'), 'utf8'),
-    ) as { version: string };
+    const text = await readFile(join(packageRoot(), 'package.json'), 'utf8');
+    const { version } = JSON.parse(text) as { version: string };
     expect(await answer('--version')).to.equal(`fraisier ${version}\n`);
   });
 

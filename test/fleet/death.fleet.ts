@@ -50,7 +50,10 @@ describe('death in the middle of a deployment to real systemd hosts', function (
   beforeEach(() => gates.reset());
 
   afterEach(async function () {
-    if (this.currentTest?.state !== 'passed') return void process.stdout.write(`${await fleet.logs()}\n`);
+    if (this.currentTest?.state !== 'passed') {
+      process.stdout.write(`${await fleet.logs()}\n`);
+      await mend();
+    }
     for (const server of SERVERS) {
       expect(await new AgentUnit(fleet.server(server)).transientUnits(), `left on ${server}`).to.deep.equal(
         [],
@@ -208,6 +211,20 @@ describe('death in the middle of a deployment to real systemd hosts', function (
       const shown = await h1.must(['systemctl', 'show', '--property=SubState', '--value', unit]);
       return shown.trim() === 'exited';
     });
+  }
+
+  /** After a test that failed: everything is on again and nothing is being deployed, so that the next one can tell its own story. */
+  async function mend(): Promise<void> {
+    if (await isDown()) await h1.boot();
+    await h1.heal();
+    await agent.release();
+    await gates.reset();
+    if (!fleet.controller.running) await fleet.controller.start();
+    const { deployments } = await fleet.json<{ deployments: readonly Shown[] }>(['history']);
+    const open = deployments.filter(({ status }) =>
+      ['queued', 'running', 'paused', 'rolling_back'].includes(status),
+    );
+    for (const { id } of open) await fleet.cli(['cancel', id]);
   }
 
   async function isDown(): Promise<boolean> {

@@ -142,9 +142,10 @@ export class Cluster {
     return program;
   }
 
-  /** Runs `fraisier …args` as the local admin. */
+  /** Runs `fraisier …args` as the local admin; its coverage is that of its own tests, which saves a third of its time. */
   cli(args: readonly string[], options: CommandOptions = {}): Promise<CommandOutput> {
-    const environment = { ...plainEnvironment(), FRAISIER_CONTROLLER: this.socket, ...options.environment };
+    const own = { FRAISIER_CONTROLLER: this.socket, NODE_V8_COVERAGE: undefined };
+    const environment = { ...plainEnvironment(), ...own, ...options.environment };
     return runCommand([process.execPath, FRAISIER, ...args], { ...options, environment });
   }
 

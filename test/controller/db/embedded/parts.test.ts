@@ -18,10 +18,11 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { lockFolder } from '../../../../controller/db/embedded/folder-lock.js';
 import { initialise } from '../../../../controller/db/embedded/initialise.js';
 import { choosePlace, makeSocketFolder, recordedPlace } from '../../../../controller/db/embedded/place.js';
-import { endLeftover } from '../../../../controller/db/embedded/postmaster.js';
+import { endLeftover, processOptions } from '../../../../controller/db/embedded/postmaster.js';
 import { findPackage, provideRuntime } from '../../../../controller/db/embedded/runtime.js';
 import type { PostgresPackage } from '../../../../controller/db/embedded/runtime.js';
 import { mayEnter, mayRun, serverUser } from '../../../../controller/db/embedded/server-user.js';
@@ -209,6 +210,27 @@ describe('the parts of the embedded PostgreSQL', function () {
       expect(await readFile(join(copyTo, 'lib', 'libone.so.1'), 'utf8')).to.equal('one');
       expect((await readdir(folder)).filter((name) => name.includes('.new-'))).to.deep.equal([]);
       expect(await provide()).to.deep.equal(both[0]);
+    });
+
+    it('are those of whoever was faster', async () => {
+      const found = await aPackage();
+      const copyTo = join(folder, 'copy');
+      const faster = function* () {
+        mkdirSync(copyTo);
+        writeFileSync(join(copyTo, 'theirs'), '');
+      };
+      const links = Object.assign([...found.links], { [Symbol.iterator]: faster });
+      await provideRuntime({ ...found, links }, { place: folder, user: null, copyTo }, 'darwin');
+      expect(await readdir(copyTo)).to.deep.equal(['theirs']);
+    });
+
+    it('are told where their libraries are only when these lie elsewhere, and whose they are', () => {
+      const options = (libraryPath: string, user: typeof STRANGER | null) =>
+        processOptions({ bin: '/bin', libraryPath }, user, '/');
+      expect(options('', null)).to.have.all.keys('cwd', 'env');
+      expect(options('', null).env).not.to.have.property('LD_LIBRARY_PATH');
+      expect(options('/links', STRANGER)).to.deep.include(STRANGER);
+      expect(options('/links', STRANGER).env).to.include({ LD_LIBRARY_PATH: '/links' });
     });
 
     it('are not left half copied', async () => {
