@@ -215,9 +215,10 @@ describe('the parts of the embedded PostgreSQL', function () {
     it('are those of whoever was faster', async () => {
       const found = await aPackage();
       const copyTo = join(folder, 'copy');
-      const faster = function* () {
+      const faster = () => {
         mkdirSync(copyTo);
         writeFileSync(join(copyTo, 'theirs'), '');
+        return [].values();
       };
       const links = Object.assign([...found.links], { [Symbol.iterator]: faster });
       await provideRuntime({ ...found, links }, { place: folder, user: null, copyTo }, 'darwin');
