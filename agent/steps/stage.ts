@@ -50,7 +50,8 @@ async function clearAway(commit: string, context: StepContext): Promise<StepEnd 
 }
 
 async function writeRelease(commit: string, release: string, context: StepContext): Promise<StepEnd> {
-  const staging = `${release}.staging-${context.runId}-${context.attempt}`.replace(/[^A-Za-z0-9._/-]/g, '_');
+  const suffix = `${context.runId}-${context.attempt}`.replace(/[^A-Za-z0-9._-]/g, '_');
+  const staging = `${release}.staging-${suffix}`;
   await mkdir(staging, { mode: 0o755 });
   const problem =
     (await checkout(commit, staging, context)) ??
