@@ -299,6 +299,9 @@ describe('fraisier, asked by people and programs', () => {
     });
     const byAddress = { environment: { FRAISIER_CONTROLLER: controller.address } };
     expect(await desk.fraisier(['agents', '--json'], byAddress)).to.deep.include({ code: 0, stderr: '' });
+    const address = controller.address.replace('localhost', '127.0.0.1');
+    const byIp = { environment: { FRAISIER_CONTROLLER: address, FRAISIER_TOKEN: controller.token } };
+    expect(await desk.fraisier(['agents', '--json'], byIp)).to.deep.include({ code: 0, stderr: '' });
   });
 
   it('logs in with a token from a file or from the environment, and to a socket without any', async () => {

@@ -83,6 +83,22 @@ describe('fraisier on a server', () => {
     );
   });
 
+  it('reads lists from the environment as well as from flags', async () => {
+    const withEnvironment = (
+      environment: Record<string, string>,
+      ...args: string[]
+    ): Promise<CommandOutput> =>
+      runCommand([process.execPath, FRAISIER, ...args, '--state', join(folder, 'state')], {
+        cwd: folder,
+        timeoutMs: 15_000,
+        environment: { ...plainEnvironment(), HOME: folder, ...environment },
+      });
+    const agent = await withEnvironment({ FRAISIER_CONTROLLER: 'one.test, two.test' }, 'agent');
+    expect(agent.stderr).to.match(/^error: this agent is not enrolled\n/);
+    const controller = await withEnvironment({ FRAISIER_ADVERTISE: 'shop,a b' }, 'controller');
+    expect(controller.stderr).to.match(/^error: --advertise "a b" is no name/);
+  });
+
   it('does not start a controller with a name that cannot stand in a certificate', async () => {
     expect(
       await fraisier('controller', '--state', join(folder, 'state'), '--advertise', 'shop,a b'),

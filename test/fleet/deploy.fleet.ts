@@ -32,6 +32,7 @@ describe('a deployment to real systemd hosts, from the laptop', function () {
     const commit = await hello.commit('whole');
     const deployed = await deploy(fleet);
     expectSucceeded(deployed);
+    expect(deployed.stderr).to.match(/^d_\w+ goes on without this command: .*\n$/);
     await expectLive(commit);
     for (const server of SERVERS) await expectWholeLog(fleet, deployed.shown.id, server);
     expect(await new Gates(h2).begun('migrate'), 'migrations begun on the other host').to.equal(0);
@@ -52,14 +53,17 @@ describe('a deployment to real systemd hosts, from the laptop', function () {
     const [unit = '', ...others] = await new AgentUnit(h1).transientUnits();
     expect(others).to.deep.equal([]);
     expect(unit).to.match(/^fraisier-r_\w+-install-1-1\.service$/);
-    const shown = await h1.must(['systemctl', 'show', '--property=User,ControlGroup', unit]);
+    const shown = await h1.must(['systemctl', 'show', '--property=User,ControlGroup,Before', unit]);
     expect(shown).to.contain(`User=${USER}`).and.to.contain(`/system.slice/${unit}`);
+    expect(shown, 'when the host goes down the agent is stopped first').to.match(
+      /^Before=.*fraisier-agent\.service/m,
+    );
     await gates.open('install');
     expectSucceeded(await deploying);
     for (const server of SERVERS) {
       expect(await new AgentUnit(fleet.server(server)).transientUnits()).to.deep.equal([]);
       expect(
-        await fleet.server(server).must(['systemctl', 'list-units', '--failed', '--no-legend']),
+        await fleet.server(server).must(['systemctl', 'list-units', '--failed', '--no-legend', 'fraisier-*']),
       ).to.equal('');
     }
   });
