@@ -259,7 +259,8 @@ describe('the parts of the embedded PostgreSQL', function () {
     /** Like the real one: a library under its own name, one of two links already there, a static library. */
     async function aPackage(): Promise<PostgresPackage> {
       const native = join(folder, 'native');
-      for (const part of ['bin', 'lib', 'share']) await mkdir(join(native, part), { recursive: true });
+      for (const part of ['bin', 'lib', 'share/timezone'])
+        await mkdir(join(native, part), { recursive: true });
       await writeFile(join(native, 'bin', 'postgres'), '#!/bin/sh\n', { mode: 0o755 });
       await writeFile(join(native, 'lib', 'libone.so.1.2'), 'one');
       await writeFile(join(native, 'lib', 'libtwo.so.2.1'), 'two');
