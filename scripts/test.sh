@@ -26,7 +26,7 @@ checks() {
 }
 
 tests() {
-  node_modules/.bin/c8 node_modules/.bin/mocha --parallel --jobs 2 --require dist/test/support/root-hooks.js \
+  node_modules/.bin/c8 node_modules/.bin/mocha --parallel --jobs 4 --require dist/test/support/root-hooks.js \
     --reporter dot --forbid-only --forbid-pending --fail-zero --ignore 'dist/test/{fleet,bench}/**' 'dist/test/**/*.test.js'
 }
 
