@@ -74,6 +74,11 @@ function refusalsOfStep(
     case 'activate':
     case 'health':
     case 'prune':
+    case 'backup':
+    case 'script':
+    case 'awaitIdle':
+    case 'unitFiles':
+    case 'timers':
     case undefined:
       return [];
   }

@@ -50,6 +50,11 @@ function act(action: Step['action'], name: string, context: StepContext): Promis
       return deactivate(action.value, context);
     case 'prune':
       return prune(action.value, context);
+    case 'backup':
+    case 'script':
+    case 'awaitIdle':
+    case 'unitFiles':
+    case 'timers':
     case undefined:
       return Promise.resolve(
         failed('protocol_violation', `this agent does not know what the step ${name} is`, {

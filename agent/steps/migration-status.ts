@@ -54,7 +54,7 @@ export function parseMigrationStatus(output: string): MigrationState | string {
   if (revision !== null && typeof revision !== 'string') return '"revision" must be a text or null';
   if (!isListOfIds(pending)) return '"pending" must be a list of texts that are not empty';
   if (new Set(pending).size < pending.length) return '"pending" names a migration twice';
-  return { revision: revision ?? '', pending };
+  return { revision: revision ?? '', pending, irreversible: [] };
 }
 
 function parseObject(line: string): Record<string, unknown> | null {

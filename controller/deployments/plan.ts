@@ -1,4 +1,4 @@
-import { DeploymentPlan, Layout, Phase, type Step, type Target } from '../../proto/gen/fraisier/v1/plan.js';
+import { DeploymentPlan, Layout, Phase, Target, type Step } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Database, Environment } from '../fraises/fraises.js';
 import { api } from '../recipes/api.js';
 import type { Recipe } from '../recipes/recipe.js';
@@ -33,7 +33,7 @@ export function makePlan({ environment, commit, ref, hosts, madeAt }: PlanInput)
     ],
     measure: database === null ? [] : recipe.measure(database, commit),
     migrateDownTemplate: database === null ? [] : recipe.migrateDown(database, commit),
-    undoTemplate: recipe.release(environment, commit),
+    undoTemplate: recipe.undo(environment, commit),
     pointOfNoReturn: pointOfNoReturn(database),
     onFailure: environment.rollout.onFailure,
     maxFailures: environment.rollout.maxFailures,
@@ -46,7 +46,7 @@ export function makePlan({ environment, commit, ref, hosts, madeAt }: PlanInput)
 
 /** Where on a host an environment lives, as the agent is told. */
 export function targetOf(environment: Environment): Target {
-  return {
+  return Target.fromPartial({
     fraise: environment.fraise,
     environment: environment.name,
     appPath: environment.appPath,
@@ -56,7 +56,7 @@ export function targetOf(environment: Environment): Target {
     repository: environment.repository ?? '',
     shared: environment.shared,
     systemdService: environment.systemdService ?? '',
-  };
+  });
 }
 
 function recipeOf(environment: Environment): Recipe {

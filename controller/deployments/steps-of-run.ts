@@ -4,6 +4,7 @@ import {
   type MigrationState,
   type Step,
 } from '../../proto/gen/fraisier/v1/plan.js';
+import { stepOf } from '../recipes/step-of.js';
 import type { RunRow } from './ledger.js';
 import type { RunPhase } from './lifecycle.js';
 import type { LatestRuns } from './runs-of-deployment.js';
@@ -102,12 +103,7 @@ function undo(plan: DeploymentPlan, prepared: RunRow | undefined): RunWork {
   const previous = prepared?.previousRelease ?? '';
   if (previous === '') {
     const systemdService = plan.target?.systemdService ?? '';
-    const step: Step = {
-      name: 'deactivate',
-      timeoutMs: 3 * 60_000,
-      repeatable: true,
-      action: { $case: 'deactivate', value: { systemdService } },
-    };
+    const step = stepOf('deactivate', 3 * 60_000, { $case: 'deactivate', value: { systemdService } });
     return { steps: [step], commit: '' };
   }
   return { steps: plan.undoTemplate.map((step) => forRelease(step, previous)), commit: previous };
@@ -124,7 +120,8 @@ function forRelease(step: Step, commit: string): Step {
   }
   if (action?.$case === 'restart' && action.value.how?.$case === 'command') {
     const { how } = action.value;
-    return { ...step, action: { ...action, value: { how: { ...how, value: { ...how.value, commit } } } } };
+    const again = { ...how, value: { ...how.value, commit } };
+    return { ...step, action: { ...action, value: { ...action.value, how: again } } };
   }
   return step;
 }

@@ -1,14 +1,8 @@
-import { durationMs } from './duration.js';
-import type {
-  CommandLine,
-  Database,
-  Environment,
-  HealthCheck,
-  HostSelection,
-  Provider,
-  Rollout,
-  UserCommand,
-} from './fraises.js';
+import { milliseconds, userCommand } from './build-command.js';
+import { buildDatabase } from './build-database.js';
+import { buildHealthCheck } from './build-health.js';
+import { buildRollout } from './build-rollout.js';
+import type { Environment, HostSelection, Provider } from './fraises.js';
 import type { WrittenSettings } from './fraises-schema.js';
 import type { Settings } from './inherit-settings.js';
 
@@ -50,9 +44,9 @@ export function buildEnvironment(around: Surroundings, { values }: Settings): En
     systemdService: values.systemd_service === undefined ? null : serviceName(values.systemd_service),
     restart: userCommand(values.restart, RESTART_MS),
     install: userCommand(values.install, INSTALL_MS),
-    database: database(values.database, timeoutMs),
-    healthCheck: healthCheck(values.health_check),
-    rollout: rollout(values.rollout ?? {}),
+    database: buildDatabase(values.database, timeoutMs),
+    healthCheck: buildHealthCheck(values.health_check),
+    rollout: buildRollout(values.rollout ?? {}),
     keepReleases: values.keep_releases ?? 5,
     timeoutMs,
     protected: isProtected(around.environment, values),
@@ -74,61 +68,6 @@ function hostSelection(written: WrittenSettings['hosts']): HostSelection {
 /** systemd's own rule: a name without a suffix is a service. */
 function serviceName(written: string): string {
   return written.endsWith('.service') ? written : `${written}.service`;
-}
-
-function userCommand(written: WrittenSettings['install'], defaultMs: number): UserCommand | null {
-  if (written === undefined) return null;
-  return {
-    command: commandLine(written.command),
-    user: written.user ?? null,
-    timeoutMs: milliseconds(written.timeout, defaultMs),
-  };
-}
-
-function commandLine(written: string | readonly string[]): CommandLine {
-  return typeof written === 'string' ? { shell: written } : { argv: written };
-}
-
-function database(written: WrittenSettings['database'], deploymentMs: number): Database | null {
-  if (written === undefined || written.strategy === 'none') return null;
-  return {
-    strategy: written.strategy === 'rebuild' ? 'rebuild' : 'apply',
-    tool: 'command',
-    on: written.on ?? null,
-    up: written.up ?? [],
-    down: written.down ?? null,
-    status: written.status ?? null,
-    user: written.user ?? null,
-    timeoutMs: milliseconds(written.timeout, deploymentMs),
-  };
-}
-
-function healthCheck(written: WrittenSettings['health_check']): HealthCheck | null {
-  if (written === undefined) return null;
-  return {
-    url: written.url,
-    attempts: written.attempts ?? written.retries ?? 10,
-    delayMs: milliseconds(written.delay, 3000),
-    timeoutMs: milliseconds(written.timeout, 5000),
-    expectStatus: written.expect?.status ?? 200,
-    versionField: written.expect?.version_field ?? null,
-    stableForMs: milliseconds(written.stable_for, 0),
-  };
-}
-
-function rollout(written: NonNullable<WrittenSettings['rollout']>): Rollout {
-  return {
-    strategy: written.strategy ?? 'rolling',
-    batch: written.batch ?? 1,
-    canary: written.canary ?? 0,
-    bakeMs: milliseconds(written.bake, 0),
-    maxFailures: written.max_failures ?? 0,
-    onFailure: written.on_failure ?? 'rollback',
-  };
-}
-
-function milliseconds(written: string | number | undefined, otherwise: number): number {
-  return written === undefined ? otherwise : durationMs(written);
 }
 
 function withoutEndSlash(path: string): string {

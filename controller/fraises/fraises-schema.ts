@@ -1,42 +1,33 @@
 import { z } from 'zod';
 import { PROVIDERS } from './fraises.js';
+import { database } from './schema-database.js';
+import { healthCheck } from './schema-health.js';
+import { rollout } from './schema-rollout.js';
 import * as word from './schema-words.js';
 
 /** The shape of `fraises.yaml`. Defaults, inheritance and what spans several keys are not said here. */
 
 const provider = word.oneOf(PROVIDERS);
 
-const NOT_YET = 'is not available in this version';
-
 const type = word
   .oneOf(['api'], {
-    etl: `etl ${NOT_YET}; use type: api for what is restarted or only staged`,
-    scheduled: `scheduled ${NOT_YET}; use type: api for what is restarted or only staged`,
-    backup: `backup ${NOT_YET}; only api is`,
-    docker_compose: `docker_compose ${NOT_YET}; only api is`,
+    etl: `etl ${word.NOT_YET}; use type: api for what is restarted or only staged`,
+    scheduled: `scheduled ${word.NOT_YET}; use type: api for what is restarted or only staged`,
+    backup: `backup ${word.NOT_YET}; only api is`,
+    docker_compose: `docker_compose ${word.NOT_YET}; only api is`,
   })
   .describe('The kind of fraise; api: code, an optional migration, a restart and a health check');
-
-const OTHER_TOOLS =
-  'confiture alembic django flask_migrate knex prisma dbmate flyway rails sql peewee sqitch goose liquibase'.split(
-    ' ',
-  );
-const otherTools = Object.fromEntries(
-  OTHER_TOOLS.map((tool) => [tool, `tool ${tool} ${NOT_YET}; use tool: command with up, down and status`]),
-);
 
 const secret = z
   .union([word.plainText, z.array(word.plainText).min(1)], { error: 'must be text or a list of texts' })
   .describe(
     'A value or `${NAME}` / `${NAME:-default}` from the environment of the controller; a list while rotating',
   );
-const aliasOf = (key: string) => ({ description: `The original's name for ${key}`, deprecated: true });
-
 const gitHost = word.map({
   base_url: word.httpUrl.optional().describe('Where this git host lives, when it is not the public one'),
   webhook_secret: secret.optional(),
-  secret: secret.optional().meta(aliasOf('webhook_secret')),
-  secret_token: secret.optional().meta(aliasOf('webhook_secret')),
+  secret: secret.optional().meta(word.aliasOf('webhook_secret')),
+  secret_token: secret.optional().meta(word.aliasOf('webhook_secret')),
 });
 
 const git = word.map({
@@ -56,91 +47,14 @@ const hostSelection = z.union([word.hostName, hostNames, someLabels], {
   error: 'must be the name of a host, a list of names, or a map of labels',
 });
 
-const userCommand = word.map({
-  command: word.commandLine.describe('A list is run as it stands, a string by /bin/sh'),
-  user: word.unixUser.optional().describe('Who runs it; default: the user of the environment'),
-  timeout: word.duration(1).optional(),
-});
-
-const argvOnly = word.argv.describe('A list of words; for a shell write [sh, -c, "…"]');
-const database = word.map({
-  strategy: word
-    .oneOf(['apply', 'migrate', 'rebuild', 'none'], {
-      restore_migrate: `restore_migrate ${NOT_YET}; use apply, rebuild or none`,
-    })
-    .optional()
-    .describe(
-      'apply: what is pending; rebuild: `up` makes it anew; none. Default apply (`migrate` is the same)',
-    ),
-  tool: word.oneOf(['command'], otherTools).optional(),
-  on: word.hostName.optional().describe('The one host that migrates; default: the first'),
-  up: argvOnly.optional(),
-  down: argvOnly
-    .optional()
-    .describe('Undoes what `up` applied; without it a migration is a point of no return'),
-  status: argvOnly
-    .optional()
-    .describe('Prints {"revision": "…"|null, "pending": ["id", …]} as its last line'),
-  user: word.unixUser.optional(),
-  timeout: word.duration(1).optional().describe('Of one call; default: the timeout of the environment'),
-});
-
-const healthCheck = word.map({
-  url: word.httpUrl,
-  attempts: word.wholeNumber(1, 1000).optional().describe('Default 10'),
-  retries: word.wholeNumber(1, 1000).optional().meta(aliasOf('attempts')),
-  delay: word.duration(0).optional().describe('Between two attempts; default 3s'),
-  timeout: word.duration(1).optional().describe('Of one attempt; default 5s'),
-  expect: word
-    .map({
-      status: word.wholeNumber(100, 599).optional().describe('Default 200'),
-      version_field: word
-        .text(/^\S+$/, 'the name of a field')
-        .optional()
-        .describe('A field of the JSON answer that must hold the deployed commit'),
-    })
-    .optional(),
-  stable_for: word
-    .duration(0)
-    .optional()
-    .describe('Healthy this long without a break before it counts; default 0s'),
-});
-
-const hostCount = z
-  .int({ error: ({ input }) => hostCountFault(input) })
-  .min(1, { error: ({ input }) => hostCountFault(input) })
-  .max(10_000, { error: ({ input }) => hostCountFault(input) });
-
-function hostCountFault(input: unknown): string {
-  const percentage = typeof input === 'string' && input.endsWith('%');
-  return percentage
-    ? `a percentage ${NOT_YET}; give a number of hosts`
-    : 'must be a number of hosts, 1 or more';
-}
-
-const rollout = word.map({
-  strategy: word.oneOf(['rolling', 'all_at_once']).optional().describe('Default rolling'),
-  batch: hostCount.optional().describe('Hosts released at once; default 1'),
-  canary: z
-    .literal(0, { error: `a canary ${NOT_YET}; leave it out, or 0` })
-    .optional()
-    .describe('Only 0 in this version'),
-  bake: word.duration(0).optional().describe('Wait after each batch; default 0s'),
-  max_failures: z
-    .literal(0, { error: `allowing failures ${NOT_YET}; leave it out, or 0` })
-    .optional()
-    .describe('Only 0 in this version'),
-  on_failure: word.oneOf(['rollback', 'pause', 'stop']).optional().describe('Default rollback'),
-});
-
 const settings = {
   description: word.plainText.optional(),
   provider: provider.optional(),
   repository: word.repository
     .optional()
     .describe('Cloned by agents; a webhook must come from this repository'),
-  clone_url: word.repository.optional().meta(aliasOf('repository')),
-  git_repo: word.absolutePath.optional().meta(aliasOf('repository')),
+  clone_url: word.repository.optional().meta(word.aliasOf('repository')),
+  git_repo: word.absolutePath.optional().meta(word.aliasOf('repository')),
   branch: word.branchName.optional().describe('Pushes to it are deployed; default main'),
   tags: word
     .text(/^[^\s\p{Cc}]+$/u, 'a pattern such as "v*"')
@@ -152,7 +66,7 @@ const settings = {
     .optional()
     .describe('Deploy only when one of these changed'),
   hosts: hostSelection.optional().describe('Names or labels; default: the only enrolled agent'),
-  server: word.hostName.optional().meta(aliasOf('hosts')),
+  server: word.hostName.optional().meta(word.aliasOf('hosts')),
   app_path: word.absolutePath.optional().describe('Where it lives on the host'),
   layout: word
     .oneOf(['releases', 'in_place'])
@@ -160,11 +74,11 @@ const settings = {
     .describe('Default releases, without a repository in_place'),
   shared: z.array(word.relativePath).optional().describe('Kept across releases'),
   user: word.unixUser.optional().describe("Who the code's commands run as; default: the agent's own user"),
-  deploy_user: word.unixUser.optional().meta(aliasOf('user')),
+  deploy_user: word.unixUser.optional().meta(word.aliasOf('user')),
   environment_file: word.absolutePath.optional().describe('KEY=value lines on the host, read there'),
   systemd_service: word.serviceUnit.optional().describe('Restarted at each release'),
-  restart: userCommand.optional().describe('Instead of systemd_service'),
-  install: userCommand.optional().describe('Run in the staged release'),
+  restart: word.userCommand.optional().describe('Instead of systemd_service'),
+  install: word.userCommand.optional().describe('Run in the staged release'),
   database: database.optional(),
   health_check: healthCheck.optional(),
   rollout: rollout.optional(),
@@ -185,7 +99,7 @@ export const fraiseSchema = word.map({
 
 const target = word.map({
   fraise: word.plainText.optional(),
-  fraise_name: word.plainText.optional().meta(aliasOf('fraise')),
+  fraise_name: word.plainText.optional().meta(word.aliasOf('fraise')),
   environment: word.plainText,
 });
 

@@ -114,3 +114,15 @@ function unknownKey(key: string, known: readonly string[]): string {
   const meant = didYouMean(key, known);
   return meant === '' ? `unknown key; known here: ${known.join(', ')}` : `unknown key${meant}`;
 }
+
+/** Said of an older name of a key. */
+export const aliasOf = (key: string) => ({ description: `The original's name for ${key}`, deprecated: true });
+
+/** What a word or key means that exists elsewhere and does nothing here. */
+export const NOT_YET = 'is not available in this version';
+
+export const userCommand = map({
+  command: commandLine.describe('A list is run as it stands, a string by /bin/sh'),
+  user: unixUser.optional().describe('Who runs it; default: the user of the environment'),
+  timeout: duration(1).optional(),
+});

@@ -9,7 +9,8 @@ export interface Recipe {
   readonly migrate: (database: Database, commit: string) => readonly Step[];
   /** Empty: there is no way down. */
   readonly migrateDown: (database: Database, commit: string) => readonly Step[];
-  /** Also what `undo` does, with the commit of the release gone back to. */
   readonly release: (environment: Environment, commit: string) => readonly Step[];
+  /** A template: `commit` is put in place of that of the release gone back to. */
+  readonly undo: (environment: Environment, commit: string) => readonly Step[];
   readonly prune: (environment: Environment, commit: string) => readonly Step[];
 }

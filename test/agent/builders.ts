@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Assignment, type Outcome, type RunEvent } from '../../proto/gen/fraisier/v1/agent.js';
-import { Direction, Layout, Phase, type Step } from '../../proto/gen/fraisier/v1/plan.js';
+import { Direction, Layout, Phase, Step } from '../../proto/gen/fraisier/v1/plan.js';
 
 export const COMMIT = 'c0ffee'.padEnd(40, '0');
 
@@ -19,18 +19,25 @@ export async function withFolder<T>(work: (folder: string) => Promise<T>): Promi
 /** A repeatable step of one command. */
 export function aCommand(name: string, argv: readonly string[] = ['true'], more: Partial<Step> = {}): Step {
   const value = { argv: [...argv], shell: '', user: '', commit: COMMIT };
-  return { name, timeoutMs: 20_000, repeatable: true, action: { $case: 'command', value }, ...more };
+  return Step.fromPartial({
+    name,
+    timeoutMs: 20_000,
+    repeatable: true,
+    action: { $case: 'command', value },
+    ...more,
+  });
 }
 
 /** Never repeatable. */
 export function aMigration(name = 'migrate', argv: readonly string[] = ['true']): Step {
   const value = { direction: Direction.UP, argv: [...argv], user: '', commit: COMMIT, environment: {} };
-  return { name, timeoutMs: 20_000, repeatable: false, action: { $case: 'migrate', value } };
+  return Step.fromPartial({ name, timeoutMs: 20_000, action: { $case: 'migrate', value } });
 }
 
 /** Repeatable, and of several commands as far as recovery is concerned. */
 export function aStage(name = 'stage'): Step {
-  return { name, timeoutMs: 20_000, repeatable: true, action: { $case: 'stage', value: { commit: COMMIT } } };
+  const action = { $case: 'stage', value: { commit: COMMIT } } as const;
+  return Step.fromPartial({ name, timeoutMs: 20_000, repeatable: true, action });
 }
 
 export function anAssignment(steps: readonly Step[], more: Partial<Assignment> = {}): Assignment {

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Outcome, type StepFinished, type RunFinished } from '../../proto/gen/fraisier/v1/agent.js';
+import { Step } from '../../proto/gen/fraisier/v1/plan.js';
 import { FraisierError, reason } from '../../proto/error-codes.js';
 import { systemDisk, type Disk } from '../../agent/disk.js';
 import { Lease } from '../../agent/lease.js';
@@ -410,14 +411,14 @@ describe('a run', () => {
       onHost({}, async (host, runs) => {
         host.exec.script = () => ({ ended: 'running' });
         const target = anAssignment([]).target ?? expect.fail();
-        const unit = {
+        const unit = Step.fromPartial({
           ...aCommand('restart'),
           action: { $case: 'restart', value: { how: { $case: 'systemdService', value: 'x.service' } } },
-        } as const;
-        const stop = {
+        });
+        const stop = Step.fromPartial({
           ...aCommand('stop'),
           action: { $case: 'deactivate', value: { systemdService: 'x.service' } },
-        } as const;
+        });
         const elsewhere = { ...target, fraise: 'other', appPath: '/srv/other' };
         await runs.accept(anAssignment([aCommand('one')], { runId: 'r_1' }));
         await runs.accept(anAssignment([aCommand('one')], { runId: 'r_2' }));

@@ -105,10 +105,10 @@ describe('which commit a name means', () => {
 
   it('is refused together with the steps that the policy would refuse', () =>
     withScene(async (scene) => {
-      const step = {
-        ...Step.fromPartial({ name: 'x' }),
+      const step = Step.fromPartial({
+        name: 'x',
         action: { $case: 'restart', value: { how: { $case: 'systemdService', value: 'other' } } },
-      } as const;
+      });
       const error = await refusal(resolve(scene, 'main', [step]));
       expect(error.reason.code).to.equal('policy_refused');
       expect(error.reason.hint).to.include('--unit other.service');

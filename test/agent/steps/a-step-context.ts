@@ -9,6 +9,9 @@ import { Step, Target } from '../../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../../proto/error-codes.js';
 import { systemClock } from '../../../agent/clock.js';
 
+/** What a step does, as far as a test says it. */
+export type AnAction = Parameters<typeof Step.fromPartial>[0]['action'];
+
 export interface Note {
   readonly code: string;
   readonly message: string;
@@ -23,7 +26,7 @@ export interface TestHost {
   readonly notes: Note[];
   readonly log: string[];
   readonly commands: StepCommand[];
-  readonly run: (action: Step['action'], more?: Partial<StepContext>) => ReturnType<typeof runStep>;
+  readonly run: (action: AnAction, more?: Partial<StepContext>) => ReturnType<typeof runStep>;
 }
 
 export function aTarget(folder: string, more: Partial<Target> = {}): Target {
@@ -66,8 +69,8 @@ export async function aHost(
   };
   let steps = 0;
   const run: TestHost['run'] = (action, changes = {}) => {
-    const step = Step.fromPartial({ name: `s${++steps}`, timeoutMs: 60_000, repeatable: true });
-    return runStep({ ...step, action }, contextOf(host, { ...step, action }, { ...more, ...changes }));
+    const step = Step.fromPartial({ name: `s${++steps}`, timeoutMs: 60_000, repeatable: true, action });
+    return runStep(step, contextOf(host, step, { ...more, ...changes }));
   };
   return { ...host, run };
 }

@@ -13,6 +13,7 @@ import {
 import { Step } from '../../../proto/gen/fraisier/v1/plan.js';
 import { withFolder } from '../exec/a-spec.js';
 import { aPolicy, aTarget } from './a-step-context.js';
+import type { AnAction } from './a-step-context.js';
 
 const policy = (more: Partial<Policy>): Policy => ({
   ...aPolicy('/nowhere'),
@@ -23,8 +24,8 @@ const policy = (more: Partial<Policy>): Policy => ({
 const root = { name: 'root', uid: 0, gid: 0, home: '/root' };
 const carol = { name: 'carol', uid: 1000, gid: 1000, home: '/home/carol' };
 
-function aStep(action: Step['action']): Step {
-  return { ...Step.fromPartial({ name: 'one', timeoutMs: 1000 }), action };
+function aStep(action: AnAction): Step {
+  return Step.fromPartial({ name: 'one', timeoutMs: 1000, action });
 }
 
 describe('what the policy allows', () => {

@@ -4,11 +4,11 @@ import { expect } from 'chai';
 import { parseMigrationStatus } from '../../../agent/steps/migration-status.js';
 import type { StepEnd } from '../../../agent/steps/step.js';
 import { Outcome } from '../../../proto/gen/fraisier/v1/agent.js';
-import type { Step, Target } from '../../../proto/gen/fraisier/v1/plan.js';
+import type { Target } from '../../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../../proto/error-codes.js';
 import { program, until, withFolder, writeExecutable } from '../exec/a-spec.js';
 import { aHost, aSystemd } from './a-step-context.js';
-import type { TestHost } from './a-step-context.js';
+import type { AnAction, TestHost } from './a-step-context.js';
 
 const COMMIT = 'c0ffee'.repeat(6) + 'c0ff';
 
@@ -24,7 +24,7 @@ async function withRelease(
   });
 }
 
-const commandOf = (argv: string[], more: object = {}): Step['action'] => ({
+const commandOf = (argv: string[], more: object = {}): AnAction => ({
   $case: 'command',
   value: { argv, shell: '', user: '', commit: COMMIT, ...more },
 });
@@ -145,10 +145,7 @@ describe('command', () => {
 });
 
 describe('migration_status', () => {
-  const statusOf = (
-    argv: string[],
-    expectation?: { revision: string; pending: string[] },
-  ): Step['action'] => ({
+  const statusOf = (argv: string[], expectation?: { revision: string; pending: string[] }): AnAction => ({
     $case: 'migrationStatus',
     value: { argv, user: '', commit: COMMIT, expect: expectation },
   });
@@ -161,7 +158,7 @@ describe('migration_status', () => {
       );
       expect(end).to.deep.equal({
         outcome: Outcome.SUCCEEDED,
-        result: { migration: { revision: '41', pending: ['42', '43'] }, exitCode: 0 },
+        result: { migration: { revision: '41', pending: ['42', '43'], irreversible: [] }, exitCode: 0 },
       });
       expect(host.log.join('\n')).to.include('hello');
       expect(await logOf(host, 's1')).to.equal('a warning\n');
@@ -171,6 +168,7 @@ describe('migration_status', () => {
     expect(parseMigrationStatus('{"revision": null, "pending": []}')).to.deep.equal({
       revision: '',
       pending: [],
+      irreversible: [],
     });
   });
 
@@ -228,7 +226,7 @@ describe('migrate', () => {
   const migrateOf = (
     argv: string[],
     direction: 'DIRECTION_UP' | 'DIRECTION_DOWN' = 'DIRECTION_UP',
-  ): Step['action'] => ({
+  ): AnAction => ({
     $case: 'migrate',
     value: { direction, argv, user: '', commit: COMMIT, environment: { FRAISIER_REVISION: '41' } },
   });
@@ -267,7 +265,7 @@ describe('migrate', () => {
 });
 
 describe('restart', () => {
-  const restartUnit = (unit: string): Step['action'] => ({
+  const restartUnit = (unit: string): AnAction => ({
     $case: 'restart',
     value: { how: { $case: 'systemdService', value: unit } },
   });
@@ -349,7 +347,7 @@ describe('restart', () => {
 
   it('runs the command that stands for it in the release', () =>
     withRelease(async (host, release) => {
-      const how = (argv: string[]): Step['action'] => ({
+      const how = (argv: string[]): AnAction => ({
         $case: 'restart',
         value: { how: { $case: 'command', value: { argv, shell: '', user: '', commit: COMMIT } } },
       });

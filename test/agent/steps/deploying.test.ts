@@ -9,13 +9,13 @@ import { mirrorFolder } from '../../../agent/steps/git.js';
 import { bringEverything } from '../../../agent/steps/mirror.js';
 import type { StepEnd } from '../../../agent/steps/step.js';
 import { Outcome } from '../../../proto/gen/fraisier/v1/agent.js';
-import type { Step, Target } from '../../../proto/gen/fraisier/v1/plan.js';
+import type { Target } from '../../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../../proto/error-codes.js';
 import { withFolder } from '../exec/a-spec.js';
 import { aRepository } from './a-repository.js';
 import type { TestRepository } from './a-repository.js';
 import { aHost, aPolicy, aTarget } from './a-step-context.js';
-import type { TestHost } from './a-step-context.js';
+import type { AnAction, TestHost } from './a-step-context.js';
 
 const COMMIT = 'c0ffee'.repeat(6) + 'c0ff';
 
@@ -27,12 +27,12 @@ function messageOf(end: StepEnd): string {
   return end.outcome === Outcome.SUCCEEDED ? '' : end.reason.message;
 }
 
-const fetchOf = (repository: string, commit: string, more: object = {}): Step['action'] => ({
+const fetchOf = (repository: string, commit: string, more: object = {}): AnAction => ({
   $case: 'fetch',
   value: { repository, commit, ref: '', attempts: 1, delayMs: 1, ...more },
 });
-const stageOf = (commit: string): Step['action'] => ({ $case: 'stage', value: { commit } });
-const activateOf = (commit: string): Step['action'] => ({ $case: 'activate', value: { commit } });
+const stageOf = (commit: string): AnAction => ({ $case: 'stage', value: { commit } });
+const activateOf = (commit: string): AnAction => ({ $case: 'activate', value: { commit } });
 
 async function withRepository(
   use: (host: TestHost, origin: TestRepository) => Promise<void>,
@@ -551,7 +551,7 @@ describe('the mark of a release', () => {
 });
 
 describe('prune', () => {
-  const pruneOf = (keep: number, keepCommits: string[] = []): Step['action'] => ({
+  const pruneOf = (keep: number, keepCommits: string[] = []): AnAction => ({
     $case: 'prune',
     value: { keep, keepCommits },
   });
@@ -653,7 +653,7 @@ describe('prune', () => {
 });
 
 describe('preflight', () => {
-  const preflight: Step['action'] = { $case: 'preflight', value: { minFreeBytes: 1 } };
+  const preflight: AnAction = { $case: 'preflight', value: { minFreeBytes: 1 } };
 
   it('makes the folder and finds nothing live on a new host', () =>
     withRepository(async (host) => {
@@ -685,7 +685,7 @@ describe('preflight', () => {
   const problem = async (
     target: Partial<Target>,
     more: Parameters<typeof aHost>[2] = {},
-    action: Step['action'] = preflight,
+    action: AnAction = preflight,
   ): Promise<StepEnd> =>
     withFolder(async (folder) =>
       (

@@ -373,7 +373,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       const { id } = await pendingRun();
       const why = reason('run_failed', 'stage failed');
       const step = { name: 'stage', startedAt: new Date('2026-05-01T12:00:00.123Z'), timeoutMs: 60_000 };
-      const migration = { revision: 'r1', pending: ['r2', 'r3'] };
+      const migration = { revision: 'r1', pending: ['r2', 'r3'], irreversible: [] };
       expect(await ledger.moveRun(id, 'pending', 'dispatched', { dispatched: true })).to.equal(true);
       expect(
         await ledger.moveRun(id, 'dispatched', 'running', { started: true, currentStep: step, lastSeq: 3 }),

@@ -86,13 +86,13 @@ describe('decide', () => {
     });
 
     it('migrates nothing when the tool said that nothing is pending', () => {
-      const nothing = prepared({ migration: { revision: 'r3', pending: [] } });
+      const nothing = prepared({ migration: { revision: 'r3', pending: [], irreversible: [] } });
       expect(starts(given(nothing, { environmentConfig: MIGRATING }))).to.deep.equal(['release web-1 1']);
     });
 
     it('migrates without asking where the tool cannot say what is pending', () => {
       const blind = anEnvironment({ database: { ...aDatabase, status: null } });
-      const measured = prepared({ migration: { revision: '', pending: [] } });
+      const measured = prepared({ migration: { revision: '', pending: [], irreversible: [] } });
       expect(starts(given(measured, { environmentConfig: blind }))).to.deep.equal(['migrate web-1 1']);
     });
 
@@ -363,7 +363,7 @@ describe('decide', () => {
     describe('the database', () => {
       const migrating = { ...back, environmentConfig: MIGRATING };
       const touched = (status: RunRow['status'] = 'succeeded') => [
-        ...prepared({ migration: { revision: 'r1', pending: ['r2'] } }),
+        ...prepared({ migration: { revision: 'r1', pending: ['r2'], irreversible: [] } }),
         aRun('web-1', 'migrate', status),
         aRun('web-1', 'release', 'failed'),
         aRun('web-1', 'undo', 'succeeded'),

@@ -30,7 +30,7 @@ describe('folding an event into its run', () => {
       previousRelease: 'a',
       previousProvenGood: true,
     });
-    const migration = { revision: 'r1', pending: ['r2'] };
+    const migration = { revision: 'r1', pending: ['r2'], irreversible: [] };
     const measured = legal(fold(finished('install', StepResult.fromPartial({ migration }))));
     expect(measured.change).to.deep.include({ migration });
     expect(measured.change).not.to.have.property('previousRelease');

@@ -9,8 +9,8 @@ import type { Environment } from '../../../controller/fraises/fraises.js';
 import { aDatabase, anEnvironment, aRun, COMMIT, NOON, PREVIOUS } from '../../support/builders.js';
 
 const HOSTS = ['web-1', 'web-2', 'web-3', 'web-4'];
-const before = { revision: 'r1', pending: ['r2', 'r3'] };
-const after = { revision: 'r3', pending: [] };
+const before = { revision: 'r1', pending: ['r2', 'r3'], irreversible: [] };
+const after = { revision: 'r3', pending: [], irreversible: [] };
 
 describe('a plan', () => {
   it('prepares by looking, fetching, staging and installing', () => {
@@ -72,6 +72,8 @@ describe('a plan', () => {
       repository: 'https://github.com/acme/checkout.git',
       shared: ['.env'],
       systemdService: 'checkout.service',
+      root: '',
+      jobs: [],
     });
     const inPlace = plan({ layout: 'in_place', repository: null, systemdService: null });
     expect(inPlace.target).to.include({ layout: Layout.IN_PLACE, repository: '', systemdService: '' });
@@ -205,7 +207,7 @@ describe('a plan', () => {
       expect(work.commit).to.equal('');
       expect(work.steps[0]?.action).to.deep.equal({
         $case: 'deactivate',
-        value: { systemdService: 'checkout.service' },
+        value: { systemdService: 'checkout.service', jobs: false },
       });
       expect(stepsOf({ ...plan(), target: undefined }, 'web-1', 'undo', [])[0]?.action?.value).to.deep.equal({
         systemdService: '',

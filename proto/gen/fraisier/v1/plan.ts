@@ -222,6 +222,19 @@ export interface Target {
   readonly shared: readonly string[];
   /** The unit restarted, empty where `restart: {command}` is used. Checked against the policy in preflight. */
   readonly systemdService: string;
+  /** Sub-folder of the repository in which commands run; empty: its top. */
+  readonly root: string;
+  /** Of a scheduled fraise. */
+  readonly jobs: readonly Job[];
+}
+
+/** A service and the timer that starts it. The files are paths in the repository; empty: the unit is the host's own. */
+export interface Job {
+  readonly name: string;
+  readonly service: string;
+  readonly timer: string;
+  readonly serviceFile: string;
+  readonly timerFile: string;
 }
 
 /**
@@ -233,6 +246,10 @@ export interface Step {
   readonly name: string;
   readonly timeoutMs: number;
   readonly repeatable: boolean;
+  /** Its failure is recorded and does not end the run. */
+  readonly mayFail: boolean;
+  /** Runs although an earlier step of the run failed (never after a cancelled or interrupted one); the first reason stays. */
+  readonly afterFailure: boolean;
   readonly action:
     | { readonly $case: "preflight"; readonly value: Preflight }
     | { readonly $case: "fetch"; readonly value: Fetch }
@@ -245,6 +262,11 @@ export interface Step {
     | { readonly $case: "health"; readonly value: Health }
     | { readonly $case: "deactivate"; readonly value: Deactivate }
     | { readonly $case: "prune"; readonly value: Prune }
+    | { readonly $case: "backup"; readonly value: Backup }
+    | { readonly $case: "script"; readonly value: Script }
+    | { readonly $case: "awaitIdle"; readonly value: AwaitIdle }
+    | { readonly $case: "unitFiles"; readonly value: UnitFiles }
+    | { readonly $case: "timers"; readonly value: Timers }
     | undefined;
 }
 
@@ -254,6 +276,10 @@ export interface Step {
  */
 export interface Preflight {
   readonly minFreeBytes: number;
+  /** Look whether this commit is live, healthy and running already (`StepResult.settled`): then the run ends here, well. */
+  readonly settle: boolean;
+  /** What healthy means when `settle` is asked; every probe is asked once. */
+  readonly health: Health | undefined;
 }
 
 /** Repeatable. Fetches exactly this commit into the bare mirror, with retries recorded as attempts. */
@@ -264,11 +290,15 @@ export interface Fetch {
   readonly ref: string;
   readonly attempts: number;
   readonly delayMs: number;
+  /** `blob:none`: a partial mirror, for large repositories; empty: everything. */
+  readonly filter: string;
+  readonly submodules: boolean;
 }
 
 /** Repeatable. Writes `releases/<commit>` afresh beside the live one and links shared paths in. */
 export interface Stage {
   readonly commit: string;
+  readonly submodules: boolean;
 }
 
 /** Runs argv (or a shell string of the user's own configuration) in the staged release. */
@@ -280,6 +310,51 @@ export interface Command {
   readonly user: string;
   /** The release whose tree is the working folder. */
   readonly commit: string;
+  readonly environment: { [key: string]: string };
+  /** Not run again in a release in which it succeeded once (install). */
+  readonly oncePerRelease: boolean;
+}
+
+export interface Command_EnvironmentEntry {
+  readonly key: string;
+  readonly value: string;
+}
+
+/**
+ * Repeatable. No verified backup, no migration: the command must succeed, and then `verify`; without `verify`, the last
+ * line that the command printed must be the path of a file that is not empty and was written since the step started.
+ */
+export interface Backup {
+  readonly command: Command | undefined;
+  readonly verify: Command | undefined;
+}
+
+/** Repeatable. The script of an etl fraise is there in the staged release, can be started, and parses. */
+export interface Script {
+  readonly path: string;
+  readonly commit: string;
+}
+
+/** Repeatable. Waits until nothing of the fraise is at work: the units are not active, no process runs the script. */
+export interface AwaitIdle {
+  readonly units: readonly string[];
+  /** Relative to the release; empty: none. */
+  readonly script: string;
+  readonly limitMs: number;
+  /** Past the limit: `fail`, `continue` beside it, or `stop` what is running. */
+  readonly then: string;
+}
+
+/**
+ * Repeatable. Puts the unit files of this release's jobs in place (and removes those that only the release before had),
+ * and reloads systemd. Units without a file in the repository are left alone.
+ */
+export interface UnitFiles {
+  readonly commit: string;
+}
+
+/** Repeatable. Enables and starts the timers of the target's jobs, and asks systemd whether each is active and when it elapses. */
+export interface Timers {
 }
 
 /**
@@ -299,6 +374,8 @@ export interface MigrationState {
   readonly revision: string;
   /** Identifiers in the order in which they would be applied. */
   readonly pending: readonly string[];
+  /** Those of `pending` that have no way down, as far as the tool or its files tell. */
+  readonly irreversible: readonly string[];
 }
 
 /** Never repeatable. */
@@ -324,10 +401,14 @@ export interface Activate {
 
 /** Repeatable. */
 export interface Restart {
-  readonly how: { readonly $case: "systemdService"; readonly value: string } | {
-    readonly $case: "command";
-    readonly value: Command;
-  } | undefined;
+  readonly how:
+    | { readonly $case: "systemdService"; readonly value: string }
+    | { readonly $case: "command"; readonly value: Command }
+    | undefined;
+  /** `restart` (also when empty), `reload` or `try_restart`. */
+  readonly mode: string;
+  /** Restarted with the unit; empty: none. */
+  readonly systemdSocket: string;
 }
 
 /** Repeatable. Every attempt is an event with its answer. */
@@ -345,11 +426,80 @@ export interface Health {
   readonly stableForMs: number;
   /** On success the live release is marked proven good. */
   readonly commit: string;
+  /** Looked at together; all must be healthy at once. */
+  readonly probes: readonly HealthProbe[];
+  /** Each pause is the one before times this, up to max_delay_ms; 0 or 1: they are all delay_ms. */
+  readonly backoffFactor: number;
+  readonly maxDelayMs: number;
+  /** Before the first look; answers are not asked for meanwhile. */
+  readonly startGraceMs: number;
+  /** All of it together; 0: no more than the attempts. */
+  readonly deadlineMs: number;
+}
+
+export interface HealthProbe {
+  /** For people, e.g. the address. */
+  readonly name: string;
+  /** Of one look. */
+  readonly timeoutMs: number;
+  readonly look:
+    | { readonly $case: "http"; readonly value: HttpProbe }
+    | { readonly $case: "tcp"; readonly value: TcpProbe }
+    | { readonly $case: "command"; readonly value: Command }
+    | { readonly $case: "unit"; readonly value: UnitProbe }
+    | { readonly $case: "timers"; readonly value: TimersProbe }
+    | undefined;
+}
+
+export interface HttpProbe {
+  readonly url: string;
+  /** Empty: 200. */
+  readonly expectStatuses: readonly number[];
+  /** Values may name variables of the host's environment file (`${NAME}`), and are resolved there. */
+  readonly headers: { [key: string]: string };
+  /** Dotted path in the JSON answer -> the text, number or word it must be. */
+  readonly jsonEquals: { [key: string]: string };
+  /** Empty: not looked at. */
+  readonly bodyContains: string;
+  /** A field of the JSON answer that must equal expect_version (or be a prefix of it of 7 characters or more). Empty: not checked. */
+  readonly versionField: string;
+  readonly expectVersion: string;
+  /** Path on the host of the authorities to trust; empty: the system's. */
+  readonly tlsCaFile: string;
+  /** The name in the certificate, when it is not that of the address. */
+  readonly tlsServerName: string;
+  readonly tlsInsecure: boolean;
+}
+
+export interface HttpProbe_HeadersEntry {
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface HttpProbe_JsonEqualsEntry {
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface TcpProbe {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Active, and not restarted while it has to stay up. */
+export interface UnitProbe {
+  readonly unit: string;
+}
+
+/** Every timer of the target's jobs is active, and the last result of each service was good. */
+export interface TimersProbe {
 }
 
 /** Repeatable. A first release failed: there is nothing to go back to, so its unit is stopped and `current` removed. */
 export interface Deactivate {
   readonly systemdService: string;
+  /** Also the timers of the target's jobs, and the unit files that came with a release. */
+  readonly jobs: boolean;
 }
 
 /** Repeatable. Removes releases beyond `keep`, never the live one, never the newest proven good before it. */
@@ -375,6 +525,8 @@ export interface StepResult {
     | undefined;
   /** health: the last answer; prune: what was removed. */
   readonly summary: string;
+  /** preflight: the wanted commit is live, proven good, healthy, and its process is newer than its code. */
+  readonly settled: boolean;
 }
 
 /** The part of a plan that concerns one host, frozen when the deployment starts. */
@@ -601,6 +753,8 @@ function createBaseTarget(): Target {
     repository: "",
     shared: [],
     systemdService: "",
+    root: "",
+    jobs: [],
   };
 }
 
@@ -632,6 +786,12 @@ export const Target: MessageFns<Target> = {
     }
     if (message.systemdService !== "") {
       writer.uint32(74).string(message.systemdService);
+    }
+    if (message.root !== "") {
+      writer.uint32(82).string(message.root);
+    }
+    for (const v of message.jobs) {
+      Job.encode(v!, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -721,6 +881,22 @@ export const Target: MessageFns<Target> = {
             message.systemdService = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.root = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.jobs.push(Job.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -747,12 +923,117 @@ export const Target: MessageFns<Target> = {
     message.repository = object.repository ?? "";
     message.shared = object.shared?.map((e) => e) || [];
     message.systemdService = object.systemdService ?? "";
+    message.root = object.root ?? "";
+    message.jobs = object.jobs?.map((e) => Job.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseJob(): Job {
+  return { name: "", service: "", timer: "", serviceFile: "", timerFile: "" };
+}
+
+export const Job: MessageFns<Job> = {
+  encode(message: Job, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.service !== "") {
+      writer.uint32(18).string(message.service);
+    }
+    if (message.timer !== "") {
+      writer.uint32(26).string(message.timer);
+    }
+    if (message.serviceFile !== "") {
+      writer.uint32(34).string(message.serviceFile);
+    }
+    if (message.timerFile !== "") {
+      writer.uint32(42).string(message.timerFile);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Job {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJob() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.timer = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.serviceFile = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.timerFile = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Job>): Job {
+    return Job.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Job>): Job {
+    const message = createBaseJob() as any;
+    message.name = object.name ?? "";
+    message.service = object.service ?? "";
+    message.timer = object.timer ?? "";
+    message.serviceFile = object.serviceFile ?? "";
+    message.timerFile = object.timerFile ?? "";
     return message;
   },
 };
 
 function createBaseStep(): Step {
-  return { name: "", timeoutMs: 0, repeatable: false, action: undefined };
+  return { name: "", timeoutMs: 0, repeatable: false, mayFail: false, afterFailure: false, action: undefined };
 }
 
 export const Step: MessageFns<Step> = {
@@ -765,6 +1046,12 @@ export const Step: MessageFns<Step> = {
     }
     if (message.repeatable !== false) {
       writer.uint32(24).bool(message.repeatable);
+    }
+    if (message.mayFail !== false) {
+      writer.uint32(32).bool(message.mayFail);
+    }
+    if (message.afterFailure !== false) {
+      writer.uint32(40).bool(message.afterFailure);
     }
     switch (message.action?.$case) {
       case "preflight":
@@ -799,6 +1086,21 @@ export const Step: MessageFns<Step> = {
         break;
       case "prune":
         Prune.encode(message.action.value, writer.uint32(162).fork()).join();
+        break;
+      case "backup":
+        Backup.encode(message.action.value, writer.uint32(170).fork()).join();
+        break;
+      case "script":
+        Script.encode(message.action.value, writer.uint32(178).fork()).join();
+        break;
+      case "awaitIdle":
+        AwaitIdle.encode(message.action.value, writer.uint32(186).fork()).join();
+        break;
+      case "unitFiles":
+        UnitFiles.encode(message.action.value, writer.uint32(194).fork()).join();
+        break;
+      case "timers":
+        Timers.encode(message.action.value, writer.uint32(202).fork()).join();
         break;
     }
     return writer;
@@ -839,6 +1141,22 @@ export const Step: MessageFns<Step> = {
             }
 
             message.repeatable = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.mayFail = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.afterFailure = reader.bool();
             continue;
           }
           case 10: {
@@ -929,6 +1247,46 @@ export const Step: MessageFns<Step> = {
             message.action = { $case: "prune", value: Prune.decode(reader, reader.uint32()) };
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.action = { $case: "backup", value: Backup.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.action = { $case: "script", value: Script.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.action = { $case: "awaitIdle", value: AwaitIdle.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.action = { $case: "unitFiles", value: UnitFiles.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.action = { $case: "timers", value: Timers.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -949,6 +1307,8 @@ export const Step: MessageFns<Step> = {
     message.name = object.name ?? "";
     message.timeoutMs = object.timeoutMs ?? 0;
     message.repeatable = object.repeatable ?? false;
+    message.mayFail = object.mayFail ?? false;
+    message.afterFailure = object.afterFailure ?? false;
     switch (object.action?.$case) {
       case "preflight": {
         if (object.action?.value !== undefined && object.action?.value !== null) {
@@ -1016,19 +1376,55 @@ export const Step: MessageFns<Step> = {
         }
         break;
       }
+      case "backup": {
+        if (object.action?.value !== undefined && object.action?.value !== null) {
+          message.action = { $case: "backup", value: Backup.fromPartial(object.action.value) };
+        }
+        break;
+      }
+      case "script": {
+        if (object.action?.value !== undefined && object.action?.value !== null) {
+          message.action = { $case: "script", value: Script.fromPartial(object.action.value) };
+        }
+        break;
+      }
+      case "awaitIdle": {
+        if (object.action?.value !== undefined && object.action?.value !== null) {
+          message.action = { $case: "awaitIdle", value: AwaitIdle.fromPartial(object.action.value) };
+        }
+        break;
+      }
+      case "unitFiles": {
+        if (object.action?.value !== undefined && object.action?.value !== null) {
+          message.action = { $case: "unitFiles", value: UnitFiles.fromPartial(object.action.value) };
+        }
+        break;
+      }
+      case "timers": {
+        if (object.action?.value !== undefined && object.action?.value !== null) {
+          message.action = { $case: "timers", value: Timers.fromPartial(object.action.value) };
+        }
+        break;
+      }
     }
     return message;
   },
 };
 
 function createBasePreflight(): Preflight {
-  return { minFreeBytes: 0 };
+  return { minFreeBytes: 0, settle: false, health: undefined };
 }
 
 export const Preflight: MessageFns<Preflight> = {
   encode(message: Preflight, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.minFreeBytes !== 0) {
       writer.uint32(8).uint64(message.minFreeBytes);
+    }
+    if (message.settle !== false) {
+      writer.uint32(16).bool(message.settle);
+    }
+    if (message.health !== undefined) {
+      Health.encode(message.health, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1054,6 +1450,22 @@ export const Preflight: MessageFns<Preflight> = {
             message.minFreeBytes = longToNumber(reader.uint64());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.settle = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.health = Health.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1072,12 +1484,16 @@ export const Preflight: MessageFns<Preflight> = {
   fromPartial(object: DeepPartial<Preflight>): Preflight {
     const message = createBasePreflight() as any;
     message.minFreeBytes = object.minFreeBytes ?? 0;
+    message.settle = object.settle ?? false;
+    message.health = (object.health !== undefined && object.health !== null)
+      ? Health.fromPartial(object.health)
+      : undefined;
     return message;
   },
 };
 
 function createBaseFetch(): Fetch {
-  return { repository: "", commit: "", ref: "", attempts: 0, delayMs: 0 };
+  return { repository: "", commit: "", ref: "", attempts: 0, delayMs: 0, filter: "", submodules: false };
 }
 
 export const Fetch: MessageFns<Fetch> = {
@@ -1096,6 +1512,12 @@ export const Fetch: MessageFns<Fetch> = {
     }
     if (message.delayMs !== 0) {
       writer.uint32(40).uint64(message.delayMs);
+    }
+    if (message.filter !== "") {
+      writer.uint32(50).string(message.filter);
+    }
+    if (message.submodules !== false) {
+      writer.uint32(56).bool(message.submodules);
     }
     return writer;
   },
@@ -1153,6 +1575,22 @@ export const Fetch: MessageFns<Fetch> = {
             message.delayMs = longToNumber(reader.uint64());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.submodules = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1175,18 +1613,23 @@ export const Fetch: MessageFns<Fetch> = {
     message.ref = object.ref ?? "";
     message.attempts = object.attempts ?? 0;
     message.delayMs = object.delayMs ?? 0;
+    message.filter = object.filter ?? "";
+    message.submodules = object.submodules ?? false;
     return message;
   },
 };
 
 function createBaseStage(): Stage {
-  return { commit: "" };
+  return { commit: "", submodules: false };
 }
 
 export const Stage: MessageFns<Stage> = {
   encode(message: Stage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.commit !== "") {
       writer.uint32(10).string(message.commit);
+    }
+    if (message.submodules !== false) {
+      writer.uint32(16).bool(message.submodules);
     }
     return writer;
   },
@@ -1212,6 +1655,14 @@ export const Stage: MessageFns<Stage> = {
             message.commit = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.submodules = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1230,12 +1681,13 @@ export const Stage: MessageFns<Stage> = {
   fromPartial(object: DeepPartial<Stage>): Stage {
     const message = createBaseStage() as any;
     message.commit = object.commit ?? "";
+    message.submodules = object.submodules ?? false;
     return message;
   },
 };
 
 function createBaseCommand(): Command {
-  return { argv: [], shell: "", user: "", commit: "" };
+  return { argv: [], shell: "", user: "", commit: "", environment: {}, oncePerRelease: false };
 }
 
 export const Command: MessageFns<Command> = {
@@ -1251,6 +1703,12 @@ export const Command: MessageFns<Command> = {
     }
     if (message.commit !== "") {
       writer.uint32(34).string(message.commit);
+    }
+    globalThis.Object.entries(message.environment).forEach(([key, value]: [string, string]) => {
+      Command_EnvironmentEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    if (message.oncePerRelease !== false) {
+      writer.uint32(48).bool(message.oncePerRelease);
     }
     return writer;
   },
@@ -1300,6 +1758,25 @@ export const Command: MessageFns<Command> = {
             message.commit = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = Command_EnvironmentEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.environment[entry5.key] = entry5.value;
+            }
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.oncePerRelease = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1321,6 +1798,410 @@ export const Command: MessageFns<Command> = {
     message.shell = object.shell ?? "";
     message.user = object.user ?? "";
     message.commit = object.commit ?? "";
+    message.environment = (globalThis.Object.entries(object.environment ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.oncePerRelease = object.oncePerRelease ?? false;
+    return message;
+  },
+};
+
+function createBaseCommand_EnvironmentEntry(): Command_EnvironmentEntry {
+  return { key: "", value: "" };
+}
+
+export const Command_EnvironmentEntry: MessageFns<Command_EnvironmentEntry> = {
+  encode(message: Command_EnvironmentEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Command_EnvironmentEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCommand_EnvironmentEntry() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Command_EnvironmentEntry>): Command_EnvironmentEntry {
+    return Command_EnvironmentEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Command_EnvironmentEntry>): Command_EnvironmentEntry {
+    const message = createBaseCommand_EnvironmentEntry() as any;
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseBackup(): Backup {
+  return { command: undefined, verify: undefined };
+}
+
+export const Backup: MessageFns<Backup> = {
+  encode(message: Backup, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.command !== undefined) {
+      Command.encode(message.command, writer.uint32(10).fork()).join();
+    }
+    if (message.verify !== undefined) {
+      Command.encode(message.verify, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Backup {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackup() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.command = Command.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.verify = Command.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Backup>): Backup {
+    return Backup.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Backup>): Backup {
+    const message = createBaseBackup() as any;
+    message.command = (object.command !== undefined && object.command !== null)
+      ? Command.fromPartial(object.command)
+      : undefined;
+    message.verify = (object.verify !== undefined && object.verify !== null)
+      ? Command.fromPartial(object.verify)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseScript(): Script {
+  return { path: "", commit: "" };
+}
+
+export const Script: MessageFns<Script> = {
+  encode(message: Script, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.commit !== "") {
+      writer.uint32(18).string(message.commit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Script {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScript() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.commit = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Script>): Script {
+    return Script.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Script>): Script {
+    const message = createBaseScript() as any;
+    message.path = object.path ?? "";
+    message.commit = object.commit ?? "";
+    return message;
+  },
+};
+
+function createBaseAwaitIdle(): AwaitIdle {
+  return { units: [], script: "", limitMs: 0, then: "" };
+}
+
+export const AwaitIdle: MessageFns<AwaitIdle> = {
+  encode(message: AwaitIdle, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.units) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.script !== "") {
+      writer.uint32(18).string(message.script);
+    }
+    if (message.limitMs !== 0) {
+      writer.uint32(24).uint64(message.limitMs);
+    }
+    if (message.then !== "") {
+      writer.uint32(34).string(message.then);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AwaitIdle {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAwaitIdle() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.units.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.script = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.limitMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.then = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AwaitIdle>): AwaitIdle {
+    return AwaitIdle.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AwaitIdle>): AwaitIdle {
+    const message = createBaseAwaitIdle() as any;
+    message.units = object.units?.map((e) => e) || [];
+    message.script = object.script ?? "";
+    message.limitMs = object.limitMs ?? 0;
+    message.then = object.then ?? "";
+    return message;
+  },
+};
+
+function createBaseUnitFiles(): UnitFiles {
+  return { commit: "" };
+}
+
+export const UnitFiles: MessageFns<UnitFiles> = {
+  encode(message: UnitFiles, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.commit !== "") {
+      writer.uint32(10).string(message.commit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnitFiles {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnitFiles() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.commit = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UnitFiles>): UnitFiles {
+    return UnitFiles.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UnitFiles>): UnitFiles {
+    const message = createBaseUnitFiles() as any;
+    message.commit = object.commit ?? "";
+    return message;
+  },
+};
+
+function createBaseTimers(): Timers {
+  return {};
+}
+
+export const Timers: MessageFns<Timers> = {
+  encode(_: Timers, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Timers {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTimers() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Timers>): Timers {
+    return Timers.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<Timers>): Timers {
+    const message = createBaseTimers() as any;
     return message;
   },
 };
@@ -1419,7 +2300,7 @@ export const MigrationStatus: MessageFns<MigrationStatus> = {
 };
 
 function createBaseMigrationState(): MigrationState {
-  return { revision: "", pending: [] };
+  return { revision: "", pending: [], irreversible: [] };
 }
 
 export const MigrationState: MessageFns<MigrationState> = {
@@ -1429,6 +2310,9 @@ export const MigrationState: MessageFns<MigrationState> = {
     }
     for (const v of message.pending) {
       writer.uint32(18).string(v!);
+    }
+    for (const v of message.irreversible) {
+      writer.uint32(26).string(v!);
     }
     return writer;
   },
@@ -1462,6 +2346,14 @@ export const MigrationState: MessageFns<MigrationState> = {
             message.pending.push(reader.string());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.irreversible.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1481,6 +2373,7 @@ export const MigrationState: MessageFns<MigrationState> = {
     const message = createBaseMigrationState() as any;
     message.revision = object.revision ?? "";
     message.pending = object.pending?.map((e) => e) || [];
+    message.irreversible = object.irreversible?.map((e) => e) || [];
     return message;
   },
 };
@@ -1722,7 +2615,7 @@ export const Activate: MessageFns<Activate> = {
 };
 
 function createBaseRestart(): Restart {
-  return { how: undefined };
+  return { how: undefined, mode: "", systemdSocket: "" };
 }
 
 export const Restart: MessageFns<Restart> = {
@@ -1734,6 +2627,12 @@ export const Restart: MessageFns<Restart> = {
       case "command":
         Command.encode(message.how.value, writer.uint32(18).fork()).join();
         break;
+    }
+    if (message.mode !== "") {
+      writer.uint32(26).string(message.mode);
+    }
+    if (message.systemdSocket !== "") {
+      writer.uint32(34).string(message.systemdSocket);
     }
     return writer;
   },
@@ -1767,6 +2666,22 @@ export const Restart: MessageFns<Restart> = {
             message.how = { $case: "command", value: Command.decode(reader, reader.uint32()) };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.mode = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.systemdSocket = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1798,6 +2713,8 @@ export const Restart: MessageFns<Restart> = {
         break;
       }
     }
+    message.mode = object.mode ?? "";
+    message.systemdSocket = object.systemdSocket ?? "";
     return message;
   },
 };
@@ -1813,6 +2730,11 @@ function createBaseHealth(): Health {
     expectVersion: "",
     stableForMs: 0,
     commit: "",
+    probes: [],
+    backoffFactor: 0,
+    maxDelayMs: 0,
+    startGraceMs: 0,
+    deadlineMs: 0,
   };
 }
 
@@ -1844,6 +2766,21 @@ export const Health: MessageFns<Health> = {
     }
     if (message.commit !== "") {
       writer.uint32(74).string(message.commit);
+    }
+    for (const v of message.probes) {
+      HealthProbe.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.backoffFactor !== 0) {
+      writer.uint32(89).double(message.backoffFactor);
+    }
+    if (message.maxDelayMs !== 0) {
+      writer.uint32(96).uint64(message.maxDelayMs);
+    }
+    if (message.startGraceMs !== 0) {
+      writer.uint32(104).uint64(message.startGraceMs);
+    }
+    if (message.deadlineMs !== 0) {
+      writer.uint32(112).uint64(message.deadlineMs);
     }
     return writer;
   },
@@ -1933,6 +2870,46 @@ export const Health: MessageFns<Health> = {
             message.commit = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.probes.push(HealthProbe.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 89) {
+              break;
+            }
+
+            message.backoffFactor = reader.double();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.maxDelayMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.startGraceMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.deadlineMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1959,18 +2936,691 @@ export const Health: MessageFns<Health> = {
     message.expectVersion = object.expectVersion ?? "";
     message.stableForMs = object.stableForMs ?? 0;
     message.commit = object.commit ?? "";
+    message.probes = object.probes?.map((e) => HealthProbe.fromPartial(e)) || [];
+    message.backoffFactor = object.backoffFactor ?? 0;
+    message.maxDelayMs = object.maxDelayMs ?? 0;
+    message.startGraceMs = object.startGraceMs ?? 0;
+    message.deadlineMs = object.deadlineMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseHealthProbe(): HealthProbe {
+  return { name: "", timeoutMs: 0, look: undefined };
+}
+
+export const HealthProbe: MessageFns<HealthProbe> = {
+  encode(message: HealthProbe, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(16).uint64(message.timeoutMs);
+    }
+    switch (message.look?.$case) {
+      case "http":
+        HttpProbe.encode(message.look.value, writer.uint32(82).fork()).join();
+        break;
+      case "tcp":
+        TcpProbe.encode(message.look.value, writer.uint32(90).fork()).join();
+        break;
+      case "command":
+        Command.encode(message.look.value, writer.uint32(98).fork()).join();
+        break;
+      case "unit":
+        UnitProbe.encode(message.look.value, writer.uint32(106).fork()).join();
+        break;
+      case "timers":
+        TimersProbe.encode(message.look.value, writer.uint32(114).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HealthProbe {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHealthProbe() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.timeoutMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.look = { $case: "http", value: HttpProbe.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.look = { $case: "tcp", value: TcpProbe.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.look = { $case: "command", value: Command.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.look = { $case: "unit", value: UnitProbe.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.look = { $case: "timers", value: TimersProbe.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HealthProbe>): HealthProbe {
+    return HealthProbe.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HealthProbe>): HealthProbe {
+    const message = createBaseHealthProbe() as any;
+    message.name = object.name ?? "";
+    message.timeoutMs = object.timeoutMs ?? 0;
+    switch (object.look?.$case) {
+      case "http": {
+        if (object.look?.value !== undefined && object.look?.value !== null) {
+          message.look = { $case: "http", value: HttpProbe.fromPartial(object.look.value) };
+        }
+        break;
+      }
+      case "tcp": {
+        if (object.look?.value !== undefined && object.look?.value !== null) {
+          message.look = { $case: "tcp", value: TcpProbe.fromPartial(object.look.value) };
+        }
+        break;
+      }
+      case "command": {
+        if (object.look?.value !== undefined && object.look?.value !== null) {
+          message.look = { $case: "command", value: Command.fromPartial(object.look.value) };
+        }
+        break;
+      }
+      case "unit": {
+        if (object.look?.value !== undefined && object.look?.value !== null) {
+          message.look = { $case: "unit", value: UnitProbe.fromPartial(object.look.value) };
+        }
+        break;
+      }
+      case "timers": {
+        if (object.look?.value !== undefined && object.look?.value !== null) {
+          message.look = { $case: "timers", value: TimersProbe.fromPartial(object.look.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseHttpProbe(): HttpProbe {
+  return {
+    url: "",
+    expectStatuses: [],
+    headers: {},
+    jsonEquals: {},
+    bodyContains: "",
+    versionField: "",
+    expectVersion: "",
+    tlsCaFile: "",
+    tlsServerName: "",
+    tlsInsecure: false,
+  };
+}
+
+export const HttpProbe: MessageFns<HttpProbe> = {
+  encode(message: HttpProbe, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.url !== "") {
+      writer.uint32(10).string(message.url);
+    }
+    if (message.expectStatuses.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.expectStatuses) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    globalThis.Object.entries(message.headers).forEach(([key, value]: [string, string]) => {
+      HttpProbe_HeadersEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+    });
+    globalThis.Object.entries(message.jsonEquals).forEach(([key, value]: [string, string]) => {
+      HttpProbe_JsonEqualsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    if (message.bodyContains !== "") {
+      writer.uint32(42).string(message.bodyContains);
+    }
+    if (message.versionField !== "") {
+      writer.uint32(50).string(message.versionField);
+    }
+    if (message.expectVersion !== "") {
+      writer.uint32(58).string(message.expectVersion);
+    }
+    if (message.tlsCaFile !== "") {
+      writer.uint32(66).string(message.tlsCaFile);
+    }
+    if (message.tlsServerName !== "") {
+      writer.uint32(74).string(message.tlsServerName);
+    }
+    if (message.tlsInsecure !== false) {
+      writer.uint32(80).bool(message.tlsInsecure);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HttpProbe {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHttpProbe() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.expectStatuses.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.expectStatuses.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            const entry3 = HttpProbe_HeadersEntry.decode(reader, reader.uint32());
+            if (entry3.value !== undefined) {
+              message.headers[entry3.key] = entry3.value;
+            }
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = HttpProbe_JsonEqualsEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.jsonEquals[entry4.key] = entry4.value;
+            }
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.bodyContains = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.versionField = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.expectVersion = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.tlsCaFile = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.tlsServerName = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.tlsInsecure = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HttpProbe>): HttpProbe {
+    return HttpProbe.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HttpProbe>): HttpProbe {
+    const message = createBaseHttpProbe() as any;
+    message.url = object.url ?? "";
+    message.expectStatuses = object.expectStatuses?.map((e) => e) || [];
+    message.headers = (globalThis.Object.entries(object.headers ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.jsonEquals = (globalThis.Object.entries(object.jsonEquals ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.bodyContains = object.bodyContains ?? "";
+    message.versionField = object.versionField ?? "";
+    message.expectVersion = object.expectVersion ?? "";
+    message.tlsCaFile = object.tlsCaFile ?? "";
+    message.tlsServerName = object.tlsServerName ?? "";
+    message.tlsInsecure = object.tlsInsecure ?? false;
+    return message;
+  },
+};
+
+function createBaseHttpProbe_HeadersEntry(): HttpProbe_HeadersEntry {
+  return { key: "", value: "" };
+}
+
+export const HttpProbe_HeadersEntry: MessageFns<HttpProbe_HeadersEntry> = {
+  encode(message: HttpProbe_HeadersEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HttpProbe_HeadersEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHttpProbe_HeadersEntry() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HttpProbe_HeadersEntry>): HttpProbe_HeadersEntry {
+    return HttpProbe_HeadersEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HttpProbe_HeadersEntry>): HttpProbe_HeadersEntry {
+    const message = createBaseHttpProbe_HeadersEntry() as any;
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseHttpProbe_JsonEqualsEntry(): HttpProbe_JsonEqualsEntry {
+  return { key: "", value: "" };
+}
+
+export const HttpProbe_JsonEqualsEntry: MessageFns<HttpProbe_JsonEqualsEntry> = {
+  encode(message: HttpProbe_JsonEqualsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HttpProbe_JsonEqualsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHttpProbe_JsonEqualsEntry() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HttpProbe_JsonEqualsEntry>): HttpProbe_JsonEqualsEntry {
+    return HttpProbe_JsonEqualsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HttpProbe_JsonEqualsEntry>): HttpProbe_JsonEqualsEntry {
+    const message = createBaseHttpProbe_JsonEqualsEntry() as any;
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseTcpProbe(): TcpProbe {
+  return { host: "", port: 0 };
+}
+
+export const TcpProbe: MessageFns<TcpProbe> = {
+  encode(message: TcpProbe, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== "") {
+      writer.uint32(10).string(message.host);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TcpProbe {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTcpProbe() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TcpProbe>): TcpProbe {
+    return TcpProbe.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TcpProbe>): TcpProbe {
+    const message = createBaseTcpProbe() as any;
+    message.host = object.host ?? "";
+    message.port = object.port ?? 0;
+    return message;
+  },
+};
+
+function createBaseUnitProbe(): UnitProbe {
+  return { unit: "" };
+}
+
+export const UnitProbe: MessageFns<UnitProbe> = {
+  encode(message: UnitProbe, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.unit !== "") {
+      writer.uint32(10).string(message.unit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnitProbe {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnitProbe() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.unit = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UnitProbe>): UnitProbe {
+    return UnitProbe.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UnitProbe>): UnitProbe {
+    const message = createBaseUnitProbe() as any;
+    message.unit = object.unit ?? "";
+    return message;
+  },
+};
+
+function createBaseTimersProbe(): TimersProbe {
+  return {};
+}
+
+export const TimersProbe: MessageFns<TimersProbe> = {
+  encode(_: TimersProbe, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TimersProbe {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTimersProbe() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TimersProbe>): TimersProbe {
+    return TimersProbe.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<TimersProbe>): TimersProbe {
+    const message = createBaseTimersProbe() as any;
     return message;
   },
 };
 
 function createBaseDeactivate(): Deactivate {
-  return { systemdService: "" };
+  return { systemdService: "", jobs: false };
 }
 
 export const Deactivate: MessageFns<Deactivate> = {
   encode(message: Deactivate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.systemdService !== "") {
       writer.uint32(10).string(message.systemdService);
+    }
+    if (message.jobs !== false) {
+      writer.uint32(16).bool(message.jobs);
     }
     return writer;
   },
@@ -1996,6 +3646,14 @@ export const Deactivate: MessageFns<Deactivate> = {
             message.systemdService = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.jobs = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2014,6 +3672,7 @@ export const Deactivate: MessageFns<Deactivate> = {
   fromPartial(object: DeepPartial<Deactivate>): Deactivate {
     const message = createBaseDeactivate() as any;
     message.systemdService = object.systemdService ?? "";
+    message.jobs = object.jobs ?? false;
     return message;
   },
 };
@@ -2086,7 +3745,14 @@ export const Prune: MessageFns<Prune> = {
 };
 
 function createBaseStepResult(): StepResult {
-  return { previousRelease: "", previousProvenGood: false, migration: undefined, exitCode: undefined, summary: "" };
+  return {
+    previousRelease: "",
+    previousProvenGood: false,
+    migration: undefined,
+    exitCode: undefined,
+    summary: "",
+    settled: false,
+  };
 }
 
 export const StepResult: MessageFns<StepResult> = {
@@ -2105,6 +3771,9 @@ export const StepResult: MessageFns<StepResult> = {
     }
     if (message.summary !== "") {
       writer.uint32(42).string(message.summary);
+    }
+    if (message.settled !== false) {
+      writer.uint32(48).bool(message.settled);
     }
     return writer;
   },
@@ -2162,6 +3831,14 @@ export const StepResult: MessageFns<StepResult> = {
             message.summary = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.settled = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2186,6 +3863,7 @@ export const StepResult: MessageFns<StepResult> = {
       : undefined;
     message.exitCode = object.exitCode ?? undefined;
     message.summary = object.summary ?? "";
+    message.settled = object.settled ?? false;
     return message;
   },
 };
