@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { link, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FraisierError } from '../../proto/error-codes.js';
@@ -37,25 +38,51 @@ export interface ChildProcessSettings {
 export function childProcessExec(settings: ChildProcessSettings = {}): Exec {
   const source = settings.source ?? processSource();
   const capBytes = settings.capBytes ?? OUTPUT_CAP_BYTES;
+  const own: OwnWrappers = new Map();
   return {
     kind: 'child_process',
-    start: (spec) => start(spec),
-    wait: (spec, signal) =>
-      untilEnded(spec, signal, () => look(spec, source), { firstMs: 5, mostMs: 100, capBytes }),
+    start: async (spec) => remember(own, spec, await start(spec)),
+    wait: (spec, signal) => {
+      const news = (): AbortSignal | undefined => own.get(spec.id);
+      // A wrapper of ours that has not ended needs no looking at: its end is told to us.
+      const lookNow = async (): Promise<Looked> =>
+        own.has(spec.id) ? { ended: 'running' } : look(spec, source);
+      return untilEnded(spec, signal, lookNow, { firstMs: 5, mostMs: 100, capBytes, news });
+    },
     look: (spec) => look(spec, source),
     stop: (spec) => stop(spec, source),
     forget: removeMarks,
   };
 }
 
-async function start(spec: ExecSpec): Promise<void> {
+/** Wrappers that this process started and that have not ended, by the command's id; each signal aborts at the end. */
+type OwnWrappers = Map<string, AbortSignal>;
+
+/** An agent that found the command again has no such word of its end, and looks. */
+function remember(own: OwnWrappers, { id }: ExecSpec, wrapper: ChildProcess | null): void {
+  if (wrapper === null || wrapper.exitCode !== null || wrapper.signalCode !== null) return;
+  const over = new AbortController();
+  own.set(id, over.signal);
+  wrapper.once('exit', () => {
+    own.delete(id);
+    over.abort();
+  });
+}
+
+/** The wrapper; null when it could not be started, which is recorded. */
+async function start(spec: ExecSpec): Promise<ChildProcess | null> {
   const surroundings = await surroundingsOf(spec);
-  if (!surroundings.usable) return recordEnd(spec, { ended: 'not_found', message: surroundings.message });
+  if (!surroundings.usable) return notStarted(spec, surroundings.message);
   const program = await findProgram(spec.argv[0] ?? '', spec.cwd, surroundings.environment['PATH'] ?? '');
-  if (!program.found) return recordEnd(spec, { ended: 'not_found', message: program.message });
+  if (!program.found) return notStarted(spec, program.message);
   await writeMark(marksOf(spec).begun, await bootId());
   const argv = [...(await asUser(surroundings)), program.path, ...spec.argv.slice(1)];
-  await startWrapped(spec, argv, surroundings.environment);
+  return startWrapped(spec, argv, surroundings.environment);
+}
+
+async function notStarted(spec: ExecSpec, message: string): Promise<null> {
+  await recordEnd(spec, { ended: 'not_found', message });
+  return null;
 }
 
 /** Becomes the user before the command is started; the wrapper itself keeps the agent's right to its folder. */

@@ -1,4 +1,4 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { ExecEnd, ExecSpec } from './exec.js';
@@ -39,7 +39,13 @@ export function marksOf(spec: ExecSpec): Marks {
 
 /** Removes every mark of a command; those that are not there are no error. */
 export async function removeMarks(spec: ExecSpec): Promise<void> {
-  await Promise.all(Object.values(marksOf(spec)).map((file: string) => rm(file, { force: true })));
+  await Promise.all(Object.values(marksOf(spec)).map(removeMark));
+}
+
+async function removeMark(file: string): Promise<void> {
+  await unlink(file).catch((error: unknown) => {
+    if (!isCode(error, 'ENOENT')) throw error;
+  });
 }
 
 /** Null when there is no such file. */

@@ -9,6 +9,8 @@ export interface Patience {
   readonly firstMs: number;
   readonly mostMs: number;
   readonly capBytes: number;
+  /** When there is one: aborts as soon as there may be something new to see, which cuts the pause short. */
+  readonly news?: () => AbortSignal | undefined;
 }
 
 /** Looks until the command has ended, and keeps its output within bounds. Rejects with the signal's reason when it aborts. */
@@ -16,7 +18,7 @@ export async function untilEnded(
   spec: ExecSpec,
   signal: AbortSignal,
   look: () => Promise<Looked>,
-  { firstMs, mostMs, capBytes }: Patience,
+  { firstMs, mostMs, capBytes, news }: Patience,
 ): Promise<ExecEnd> {
   for (let pause = firstMs; ; pause = Math.min(pause * 2, mostMs)) {
     signal.throwIfAborted();
@@ -26,6 +28,11 @@ export async function untilEnded(
       return looked;
     }
     await capOutput(spec, capBytes);
-    await sleep(pause);
+    await pauseFor(pause, news?.());
   }
+}
+
+async function pauseFor(ms: number, news: AbortSignal | undefined): Promise<void> {
+  if (news === undefined) await sleep(ms);
+  else await sleep(ms, undefined, { signal: news }).catch(() => undefined);
 }

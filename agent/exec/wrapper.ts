@@ -33,19 +33,23 @@ mv "$_fraisier_marks.end.room" "$_fraisier_marks.end"
 const ROOM = `${' '.repeat(511)}\n`;
 
 /**
- * Starts argv under the wrapper and returns when that has made its mark. What could not be started is recorded as the
- * command's end.
+ * Starts argv under the wrapper and returns its process when that has made its mark. What could not be started is recorded
+ * as the command's end, and null is returned.
  */
 export async function startWrapped(
   spec: ExecSpec,
   argv: readonly string[],
   environment: Readonly<Record<string, string>>,
-): Promise<void> {
+): Promise<ChildProcess | null> {
   await writeMark(marksOf(spec).endRoom, ROOM);
   await writeMark(marksOf(spec).processRoom, ROOM);
   const wrapper = await spawnDetached(spec, argv, environment);
-  if (typeof wrapper === 'string') return recordEnd(spec, { ended: 'not_found', message: wrapper });
+  if (typeof wrapper === 'string') {
+    await recordEnd(spec, { ended: 'not_found', message: wrapper });
+    return null;
+  }
   await claimed(spec, wrapper);
+  return wrapper;
 }
 
 /** The wrapper, or why it could not be started. */

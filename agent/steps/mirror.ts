@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { reason } from '../../proto/error-codes.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { lastLine, saysDiskFull } from './ends.js';
 import { gitRead, gitWrite, isOk, outputOf, refuseAddress } from './git.js';
 import type { RunGit } from './git.js';
-import { isCommit } from './release-layout.js';
+import { isCommit, isFolder } from './release-layout.js';
 import type { CommandEnd } from './step.js';
 
 /** A commit wanted in a mirror. */
@@ -38,8 +38,10 @@ function pin(commit: string): string {
 export async function bringCommit(git: RunGit, wanted: Wanted): Promise<Brought> {
   const refused = refuse(wanted);
   if (refused !== null) return { is: 'refused', reason: refused, again: false };
-  const ready = await makeMirror(git, wanted.mirror);
-  if (!isOk(ready)) return notMade(ready);
+  if (!(await isMade(wanted.mirror))) {
+    const ready = await makeMirror(git, wanted.mirror);
+    if (!isOk(ready)) return notMade(ready);
+  }
   if (await hasCommit(git, wanted.mirror, wanted.commit)) return pinned(git, wanted);
   const exact = await git(fetchOf(wanted, [`+${wanted.commit}:${pin(wanted.commit)}`]));
   if (exact.ended !== 'exited') return { is: 'broken_off', end: exact };
@@ -51,6 +53,11 @@ export async function bringCommit(git: RunGit, wanted: Wanted): Promise<Brought>
 function refuse({ repository, commit }: Wanted): Reason | null {
   if (!isCommit(commit)) return reason('commit_not_found', `"${commit}" is not a full commit`);
   return refuseAddress(repository);
+}
+
+/** The last that `git init` makes; what a power cut took from a mirror, `bringEverything` mends. */
+function isMade(mirror: string): Promise<boolean> {
+  return isFolder(join(mirror, 'objects', 'pack'));
 }
 
 /** An empty bare repository; nothing happens to one that is there. */
@@ -92,7 +99,7 @@ function fetchOf(
 }
 
 async function byEverything(git: RunGit, wanted: Wanted): Promise<Brought> {
-  const everything = await fetchEverything(git, wanted);
+  const everything = await bringEverything(git, wanted);
   if (everything.is !== 'there') return everything;
   if (await hasCommit(git, wanted.mirror, wanted.commit)) return pinned(git, wanted);
   if (/^refs\/(?!heads\/|tags\/)[A-Za-z0-9._/-]+$/.test(wanted.ref)) return byRef(git, wanted);

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Stage } from '../../proto/gen/fraisier/v1/plan.js';
 import { endOfCommand, endOfDiskError, failed, succeeded } from './ends.js';
@@ -83,7 +83,8 @@ async function checkout(commit: string, staging: string, context: StepContext): 
   const args = [`--work-tree=${staging}`, 'read-tree', '-u', '--reset', commit];
   const end = await gitOf(context)(gitRead(mirror, args, { GIT_INDEX_FILE: index }));
   if (end.ended !== 'exited' || end.exitCode !== 0) return endOfCommand(end, 'git', 'stage_failed');
-  return run(['rm', '-f', '--', index], 'removing the index', context);
+  await rm(index, { force: true });
+  return null;
 }
 
 /** The code belongs to the user it runs as. */

@@ -136,6 +136,8 @@ export interface Ledger {
 /** What a wake-up is about: somebody should read again. */
 export type WakeTopic =
   | { readonly about: 'deployment'; readonly id: string }
+  /** Recorded of it, with nothing to decide: of interest to those who watch. */
+  | { readonly about: 'events'; readonly deploymentId: string }
   | { readonly about: 'host'; readonly name: string }
   | { readonly about: 'logs'; readonly deploymentId: string }
   | { readonly about: 'question'; readonly id: string };

@@ -35,6 +35,7 @@ export async function recordProgress(
   return ledger.transaction(async (tx) => {
     const runs = await holdRuns(tx, lease, messages);
     if (!(await tx.holdLease(lease.agent, lease.epoch))) throw replaced(lease.agent);
+    const before = [...runs.values()];
     const acks = new Map<string, Ack>();
     const logAcks = new Map<string, LogAck>();
     for (const message of messages) {
@@ -42,7 +43,7 @@ export async function recordProgress(
       if (message.$case === 'event') acks.set(run.id, await recordEvent(tx, runs, run, message.value));
       else logAcks.set(logKey(message.value), await recordLog(tx, run, message.value));
     }
-    await wake(tx, runs, acks.size > 0);
+    await wake(tx, before, runs, acks.size > 0);
     return { acks: [...acks.values()], logAcks: [...logAcks.values()] };
   });
 }
@@ -146,10 +147,23 @@ async function recordLog(tx: Ledger, run: RunRow, chunk: LogChunk): Promise<LogA
   return { runId: run.id, step, attempt, offset: end };
 }
 
-async function wake(tx: Ledger, runs: ReadonlyMap<string, RunRow>, events: boolean): Promise<void> {
-  for (const id of new Set([...runs.values()].map((run) => run.deploymentId))) {
-    await tx.wake(events ? { about: 'deployment', id } : { about: 'logs', deploymentId: id });
+/** Only the end of a run gives something to decide; deciding holds the deployment's row, which reports wait for. */
+async function wake(
+  tx: Ledger,
+  before: readonly RunRow[],
+  now: ReadonlyMap<string, RunRow>,
+  events: boolean,
+): Promise<void> {
+  const ended = before.filter(({ id, status }) => !runHasEnded(status) && hasEnded(now.get(id)));
+  const decide = new Set(ended.map((run) => run.deploymentId));
+  for (const id of new Set(before.map((run) => run.deploymentId))) {
+    if (decide.has(id)) await tx.wake({ about: 'deployment', id });
+    else await tx.wake({ about: events ? 'events' : 'logs', deploymentId: id });
   }
+}
+
+function hasEnded(run: RunRow | undefined): boolean {
+  return run !== undefined && runHasEnded(run.status);
 }
 
 function logKey({ runId, step, attempt }: LogChunk): string {

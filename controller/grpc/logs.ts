@@ -3,7 +3,7 @@ import type { LogLine, LogsRequest } from '../../proto/gen/fraisier/v1/control.j
 import type { Edges } from '../deployments/edges.js';
 import { deploymentHasEnded } from '../deployments/lifecycle.js';
 import type { Records, StoredLog } from '../deployments/records.js';
-import { openWakeSignal } from './wake-signal.js';
+import { isAboutDeployment, openWakeSignal } from './wake-signal.js';
 
 const POLL_MS = 2_000;
 const PAGE = 100;
@@ -27,7 +27,7 @@ export async function* streamLogs(
     deps.edges,
     (topic) =>
       (topic.about === 'logs' && topic.deploymentId === deploymentId) ||
-      (topic.about === 'deployment' && topic.id === deploymentId),
+      isAboutDeployment(topic, deploymentId),
   );
   const place = { after: 0 };
   try {

@@ -27,3 +27,9 @@ export function openWakeSignal(
   };
   return { wait, close };
 }
+
+/** Whether something was recorded of this deployment, be there something to decide or not. */
+export function isAboutDeployment(topic: WakeTopic, id: string): boolean {
+  if (topic.about === 'events') return topic.deploymentId === id;
+  return topic.about === 'deployment' && topic.id === id;
+}

@@ -6,7 +6,7 @@ import { deploymentHasEnded } from '../deployments/lifecycle.js';
 import { phaseOnWire } from '../deployments/steps-of-run.js';
 import { summarize } from '../deployments/summary.js';
 import { packSummary } from './pack.js';
-import { openWakeSignal } from './wake-signal.js';
+import { isAboutDeployment, openWakeSignal } from './wake-signal.js';
 
 const POLL_MS = 2_000;
 const PAGE = 200;
@@ -22,7 +22,7 @@ export async function* watchDeployment(
   after: number,
   signal: AbortSignal,
 ): AsyncGenerator<WatchEvent> {
-  const wakeUps = openWakeSignal(edges, (topic) => topic.about === 'deployment' && topic.id === id);
+  const wakeUps = openWakeSignal(edges, (topic) => isAboutDeployment(topic, id));
   try {
     yield standing(after, await rowOf(edges, id), await deploymentNow(edges, id));
     for (let number = after; !signal.aborted;) {

@@ -211,6 +211,7 @@ describe('a plan', () => {
       });
       expect(stepsOf({ ...plan(), target: undefined }, 'web-1', 'undo', [])[0]?.action?.value).to.deep.equal({
         systemdService: '',
+        jobs: false,
       });
     });
 
