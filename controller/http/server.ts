@@ -3,6 +3,7 @@ import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { Edges } from '../deployments/edges.js';
 import { WEBHOOK_PROVIDERS } from '../webhooks/choose-provider.js';
+import { groupedTransactions } from '../webhooks/grouped-transactions.js';
 import { webhookRouter } from '../webhooks/router.js';
 import { answerErrors, notFound } from './errors.js';
 import { health } from './health.js';
@@ -46,7 +47,7 @@ export function httpApp(options: HttpOptions): Express {
   app.use(helmet());
   app.use(
     webhookRouter({
-      edges,
+      edges: { ...edges, ledger: groupedTransactions(edges.ledger) },
       logger,
       metrics,
       rateLimit: options.rateLimit ?? 600,

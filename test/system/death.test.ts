@@ -113,12 +113,9 @@ describe('death in the middle of a deployment (kill -9)', function () {
       await atEvent(cluster, id, there, () => kill(victim));
       await start(victim);
       const shown = await ended(cluster, id);
-      if (
-        victim === 'agent' &&
-        step === 'migrate' &&
-        moment === 'step_started' &&
-        shown.status === 'paused'
-      ) {
+      // The kill is aimed at what a watcher saw: on a busy machine it may come as late as the start of the migration.
+      if (victim === 'agent' && shown.status === 'paused') {
+        expect(shown.reason?.code).to.equal('outcome_unknown');
         await expectUnknownThenContinued(id);
       } else {
         expectLive(shown);
