@@ -16,6 +16,7 @@ import { Wakeup } from './wakeup.js';
 const BROKEN_PAUSE_MS = 30_000;
 /** A run the record gave up is reported this many times before it is forgotten unacknowledged. */
 const LATE_REPORTS = 3;
+const BURIED_PER_PRUNE = 25;
 
 /** A run the agent has and whose end is not acknowledged. */
 export interface KnownRun {
@@ -41,6 +42,7 @@ export class Runs {
   readonly #turns = new Turns();
   readonly #leave = new AbortController();
   readonly #working = new Set<Promise<void>>();
+  #buried = 0;
 
   constructor(ports: RunPorts) {
     this.#ports = ports;
@@ -77,7 +79,15 @@ export class Runs {
   async accept(assignment: Assignment): Promise<void> {
     refuseBadNames(assignment);
     if (this.#known.has(assignment.runId) || this.#over.has(assignment.runId)) return;
-    this.#begin(await createRunFolder(this.#ports.disk, join(this.#folder, assignment.runId), assignment));
+    const { disk } = this.#ports;
+    const path = join(this.#folder, assignment.runId);
+    try {
+      this.#begin(await createRunFolder(disk, path, assignment));
+    } catch (error) {
+      // Half of it must not be taken for a run at the next start.
+      await disk.remove(path).catch(() => undefined);
+      throw error;
+    }
   }
 
   /** Stops a run, if it is known and not over; its end is reported as events. */
@@ -171,8 +181,15 @@ export class Runs {
     this.#known.delete(run.folder.runId);
     this.#over.add(run.folder.runId);
     await run.folder.finish(this.#ports.clock.now());
-    await pruneTombstones(this.#ports.disk, this.#folder, this.#ports.clock.now());
     this.changed.notify();
+    await this.#pruneNowAndThen();
+  }
+
+  /** All tombstones are read for it, and the controller's next message waits. */
+  async #pruneNowAndThen(): Promise<void> {
+    this.#buried += 1;
+    if (this.#buried % BURIED_PER_PRUNE !== 0) return;
+    await pruneTombstones(this.#ports.disk, this.#folder, this.#ports.clock.now());
   }
 }
 

@@ -20,6 +20,7 @@ import type { StartRenewal, Renewal } from './renewal.js';
 import type { RunFolder } from './run-folder.js';
 import type { Runs } from './runs.js';
 import { Sender } from './sender.js';
+import { isCode } from './steps/ends.js';
 import type { ControllerStream } from './transport.js';
 
 /** How long a controller may take to answer Hello. */
@@ -187,8 +188,13 @@ class Session {
 
   async #assigned(assignment: Assignment): Promise<void> {
     const { runs } = this.#ports;
-    if (assignment.target !== undefined) await this.#ports.remember(assignment.target);
-    await runs.accept(assignment);
+    try {
+      if (assignment.target !== undefined) await this.#ports.remember(assignment.target);
+      await runs.accept(assignment);
+    } catch (error) {
+      const refusal = { runId: assignment.runId, reason: reasonOfDisk(error) };
+      return this.#stream.send({ $case: 'refused', value: refusal });
+    }
     const run = runs.get(assignment.runId);
     if (run !== undefined && !this.#senders.has(assignment.runId)) this.#startSender(run.folder, null);
   }
@@ -233,6 +239,15 @@ class Session {
 function reasonOf(error: unknown): Reason {
   if (error instanceof FraisierError) return error.reason;
   return reason('internal', error instanceof Error ? error.message : String(error));
+}
+
+/** What the disk said no to; anything that is not its word is thrown on. */
+function reasonOfDisk(error: unknown): Reason {
+  if (!(error instanceof Error) || !('errno' in error)) throw error;
+  const code = isCode(error, 'ENOSPC', 'EDQUOT') ? 'disk_full' : 'preflight_failed';
+  return reason(code, `the agent cannot write down what it is to do: ${error.message}`, {
+    hint: "free space in the agent's state folder on this host, or make it writable, then deploy again",
+  });
 }
 
 function unexplained(): Reason {

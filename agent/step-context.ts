@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { Reason, Step } from '../proto/gen/fraisier/v1/plan.js';
-import { reason } from '../proto/error-codes.js';
+import { FraisierError, reason } from '../proto/error-codes.js';
 import type { ExecEnd, ExecSpec } from './exec/exec.js';
 import type { RecordedCommand } from './run-folder.js';
 import type { RunInHand, RunPorts } from './run-ports.js';
+import { isCode } from './steps/ends.js';
 import type { CommandEnd, StepCommand, StepContext } from './steps/step.js';
 
 const CAPTURED_BYTES = 1024 * 1024;
@@ -25,7 +26,9 @@ export interface AttemptInHand {
 
 /** Whether a step's only effect is one command, whose result is then the step's. */
 export function isSingleCommand(step: Step): boolean {
-  return step.action?.$case === 'command' || step.action?.$case === 'migrate';
+  const { action } = step;
+  if (action?.$case === 'script') return action.value.run;
+  return action?.$case === 'command' || action?.$case === 'migrate';
 }
 
 /** What the step is given; `begun` tells whether a command was started by it. */
@@ -38,6 +41,7 @@ export function stepContext(
   const commands = new StepCommands(ports, attempt);
   const context: StepContext = {
     runId: run.folder.runId,
+    phase: assignment.phase,
     target: run.folder.target,
     commit: assignment.commit,
     step,
@@ -103,8 +107,9 @@ class StepCommands {
     if (known === undefined && stop.aborted) return stopped(stop);
     const spec = known?.spec ?? this.#specOf(command, number);
     if (known === undefined && !(await this.#begin(spec, number))) return stopped(stop);
-    const end = await this.#endOf(spec);
+    const end = await this.#endOf(spec, command.limitMs);
     this.#asked = number;
+    if (command.limitMs !== undefined) await this.#forget(spec);
     return end;
   }
 
@@ -116,14 +121,14 @@ class StepCommands {
       if (!step.repeatable) await this.#waitForLease();
       over.throwIfAborted();
       if (stop.aborted) return false;
-      await run.folder.recordCommand(recorded);
+      await orDiskFull(run.folder.recordCommand(recorded));
       over.throwIfAborted();
       if (step.repeatable || this.#ports.lease.valid) break;
       await run.folder.forgetCommand(spec);
     }
     this.begun = true;
     this.#printedBefore = await this.#ports.disk.size(spec.outputFile);
-    await this.#ports.exec.start(spec);
+    await orDiskFull(this.#ports.exec.start(spec));
     return true;
   }
 
@@ -142,28 +147,52 @@ class StepCommands {
     });
   }
 
-  async #endOf(spec: ExecSpec): Promise<CommandEnd> {
+  async #endOf(spec: ExecSpec, limitMs: number | undefined): Promise<CommandEnd> {
     const { stop, over } = this.#attempt;
+    const limit = this.#limit(limitMs);
+    const stops = AbortSignal.any([stop, limit.signal]);
     try {
-      return await this.#commandEnd(spec, await this.#ports.exec.wait(spec, AbortSignal.any([stop, over])));
+      return await this.#commandEnd(spec, await this.#ports.exec.wait(spec, AbortSignal.any([stops, over])));
     } catch (error) {
-      if (over.aborted || !stop.aborted) throw error;
-      return this.#stop(spec);
+      if (over.aborted || !stops.aborted) throw error;
+      return await this.#stop(spec, stops);
+    } finally {
+      limit.clear();
     }
   }
 
+  #limit(limitMs: number | undefined): { readonly signal: AbortSignal; readonly clear: () => void } {
+    const limit = new AbortController();
+    const cleared = new AbortController();
+    if (limitMs !== undefined) {
+      const tooLong = reason('timed_out', `no end within ${limitMs} ms`);
+      this.#ports.clock.sleep(limitMs, cleared.signal).then(
+        () => limit.abort(tooLong),
+        () => undefined,
+      );
+    }
+    return { signal: limit.signal, clear: () => cleared.abort() };
+  }
+
+  async #forget(spec: ExecSpec): Promise<void> {
+    await this.#ports.exec.forget(spec);
+    await this.#attempt.run.folder.forgetCommand(spec);
+  }
+
   /** One that had ended before it was told to keeps its end: it is known. */
-  async #stop(spec: ExecSpec): Promise<CommandEnd> {
+  async #stop(spec: ExecSpec, stop: AbortSignal): Promise<CommandEnd> {
     const found = await this.#ports.exec.look(spec);
     if (found.ended === 'exited' || found.ended === 'not_found') return this.#commandEnd(spec, found);
     await this.#ports.exec.stop(spec);
-    return stopped(this.#attempt.stop);
+    return stopped(stop);
   }
 
   async #commandEnd(spec: ExecSpec, end: ExecEnd): Promise<CommandEnd> {
     switch (end.ended) {
       case 'exited': {
-        return { ...end, output: (await this.#outputOf(spec)).toString() };
+        const output = (await this.#outputOf(spec)).toString();
+        if (spec.captureFile === null) return { ...end, output };
+        return { ...end, output, errors: (await this.#logTail(spec)).toString() };
       }
       case 'absent':
         return {
@@ -181,7 +210,11 @@ class StepCommands {
 
   async #outputOf(spec: ExecSpec): Promise<Buffer> {
     const { disk } = this.#ports;
-    if (spec.captureFile !== null) return disk.readAt(spec.captureFile, 0, CAPTURED_BYTES);
+    return spec.captureFile === null ? this.#logTail(spec) : disk.readAt(spec.captureFile, 0, CAPTURED_BYTES);
+  }
+
+  async #logTail(spec: ExecSpec): Promise<Buffer> {
+    const { disk } = this.#ports;
     const size = await disk.size(spec.outputFile);
     const from = Math.max(this.#printedBefore, size - TAIL_BYTES);
     return disk.readAt(spec.outputFile, from, Math.max(0, size - from));
@@ -210,4 +243,15 @@ class StepCommands {
 
 function stopped(stop: AbortSignal): CommandEnd {
   return { ended: 'stopped', reason: stop.reason as Reason };
+}
+
+/** All that is written before a command is started: when there is no room for it, nothing was started. */
+async function orDiskFull<T>(writing: Promise<T>): Promise<T> {
+  return writing.catch((error: unknown) => {
+    if (!isCode(error, 'ENOSPC', 'EDQUOT')) throw error;
+    throw new FraisierError('disk_full', 'a command could not be started: the disk is full', {
+      hint: 'free space on this host, then retry',
+      cause: error,
+    });
+  });
 }

@@ -2,6 +2,7 @@ import { FraisierError } from '../../proto/error-codes.js';
 import { Answer, type RenewRequest } from '../../proto/gen/fraisier/v1/agent.js';
 import type { Ledger } from '../deployments/ledger.js';
 import { recordProgress, type ProgressMessage } from '../deployments/record-progress.js';
+import { refuseRun } from '../deployments/refuse-run.js';
 import { readSigningRequest } from '../pki/certificate-authority.js';
 import type { AgentStream } from './admit-agent.js';
 import type { AgentInbox, AgentMessage } from './agent-inbox.js';
@@ -54,6 +55,8 @@ async function handleOther(
       return;
     case 'answer':
       return takeAnswer(deps, stream, message.value);
+    case 'refused':
+      return refuseRun(deps.edges, stream, message.value);
     case 'renew':
       return renew(deps, stream, message.value, outbox);
     case 'hello':

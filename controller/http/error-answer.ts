@@ -13,7 +13,10 @@ export interface ErrorAnswer {
 /** Sends the error in the one shape that all routes share. */
 export function answerError(response: Response, answer: ErrorAnswer): void {
   if (answer.retryAfter !== undefined) response.set('Retry-After', String(answer.retryAfter));
-  response
-    .status(answer.status)
-    .json({ error_type: answer.errorType, message: answer.message, recovery_hint: answer.recoveryHint });
+  response.status(answer.status).json(errorBody(answer));
+}
+
+/** The one shape. */
+export function errorBody({ errorType, message, recoveryHint }: ErrorAnswer): Readonly<Record<string, string>> {
+  return { error_type: errorType, message, recovery_hint: recoveryHint };
 }

@@ -7,12 +7,12 @@ import { answerError, type ErrorAnswer } from './error-answer.js';
 const RETRY_AFTER = 10;
 
 /** The codes that a request can be refused with; any other is a fault of ours. */
-const ANSWERS: Readonly<Partial<Record<ErrorCode, Pick<ErrorAnswer, 'status' | 'errorType'>>>> = {
+const ANSWERS: Readonly<Partial<Record<ErrorCode, Pick<ErrorAnswer, 'status' | 'errorType' | 'retryAfter'>>>> = {
   usage: { status: 400, errorType: 'validation_error' },
   unparseable: { status: 400, errorType: 'validation_error' },
   bad_signature: { status: 401, errorType: 'authentication_error' },
   too_large: { status: 413, errorType: 'payload_too_large' },
-  rate_limited: { status: 429, errorType: 'rate_limited' },
+  rate_limited: { status: 429, errorType: 'rate_limited', retryAfter: 60 },
 };
 
 export const AWAY: ErrorAnswer = {

@@ -7,7 +7,7 @@ import { groupedTransactions } from '../webhooks/grouped-transactions.js';
 import { webhookRouter } from '../webhooks/router.js';
 import { answerErrors, notFound } from './errors.js';
 import { health } from './health.js';
-import { listen, type Listening } from './listen.js';
+import { listen, type Listening, type Patience } from './listen.js';
 import { makeMetrics } from './metrics.js';
 
 export interface HttpOptions {
@@ -17,8 +17,10 @@ export interface HttpOptions {
   readonly logger: Logger;
   /** Whether this error means that the database cannot be reached. */
   readonly databaseAway: (error: unknown) => boolean;
-  /** Deliveries a minute from one address; default 600. */
+  /** Deliveries a minute from one address that are not verified; default 600. */
   readonly rateLimit?: number;
+  /** Verified deliveries a minute of one repository; default 600. */
+  readonly repositoryLimit?: number;
   /** Refused deliveries a minute that are recorded; default 60. */
   readonly refusalLimit?: number;
   /** Default 25 MB, the most GitHub sends. */
@@ -29,11 +31,12 @@ export interface HttpOptions {
   readonly healthPatienceMs?: number;
   /** How long `close` waits for requests in hand; default 10 s. */
   readonly drainMs?: number;
+  readonly patience?: Patience;
 }
 
 /** Serves webhooks, health and metrics until `close`. */
 export function startHttp(options: HttpOptions): Promise<Listening> {
-  return listen(httpApp(options), options.address, options.drainMs ?? 10_000);
+  return listen(httpApp(options), options.address, options.drainMs ?? 10_000, options.patience);
 }
 
 /** The routes, without a socket. */
@@ -51,6 +54,7 @@ export function httpApp(options: HttpOptions): Express {
       logger,
       metrics,
       rateLimit: options.rateLimit ?? 600,
+      repositoryLimit: options.repositoryLimit ?? 600,
       refusalLimit: options.refusalLimit ?? 60,
       bodyLimitBytes: options.bodyLimitBytes ?? 25 * 1024 * 1024,
     }),

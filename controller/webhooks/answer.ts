@@ -14,6 +14,8 @@ export function answerOf(received: Received): DeliveryAnswer {
   switch (status) {
     case 'accepted':
       return { httpStatus: 202, verdict: 'deployed', body: { ...body, deployments: received.deployments } };
+    case 'pending':
+      return { httpStatus: 202, verdict: 'pending', body: { ...body, deployments: received.deployments } };
     case 'pong':
       return { httpStatus: 200, verdict: 'pong', body };
     case 'ignored': {

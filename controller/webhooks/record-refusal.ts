@@ -1,6 +1,7 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Edges } from '../deployments/edges.js';
+import { NO_SUBJECT } from './judge-delivery.js';
 import { headerOf, type Headers, type WebhookProvider } from './provider.js';
 
 /** Codes of the deliveries that are refused; each is its own verdict. */
@@ -34,15 +35,13 @@ export function refusalOf(error: unknown): Pick<Refused, 'verdict' | 'reason'> |
 export async function recordRefusal({ edges, mayRecord }: RefusalRecorder, refused: Refused): Promise<void> {
   if (!mayRecord()) return;
   const { provider, headers, verdict, reason } = refused;
+  const { deliveryId, event } = provider.envelope(headers);
   await edges.ledger.insertDelivery({
     id: edges.newId('w'),
     provider: provider.name,
-    ...provider.envelope(headers),
-    repository: '',
-    branch: '',
-    tag: '',
-    commit: '',
-    sender: '',
+    deliveryId,
+    event,
+    ...NO_SUBJECT,
     verdict,
     reason,
     headers: { 'user-agent': headerOf(headers, 'user-agent') },

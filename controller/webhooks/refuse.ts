@@ -7,7 +7,7 @@ import type { WebhookProvider } from './provider.js';
 import { perMinute, recordRefusal, refusalOf } from './record-refusal.js';
 
 /** Once the provider is known it stands in the response. */
-export type WebhookResponse = Response<unknown, { provider: WebhookProvider }>;
+export type WebhookResponse = Response<unknown, { provider: WebhookProvider; verified?: boolean }>;
 
 export interface RefuseOptions {
   readonly edges: Edges;

@@ -1,26 +1,16 @@
 import type { LiveFraise } from '../../proto/gen/fraisier/v1/agent.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../proto/error-codes.js';
-import { allEnvironments, type Configuration, type Environment } from '../fraises/fraises.js';
-import { repositoryKey } from '../fraises/repository-key.js';
+import type { Configuration, Environment } from '../fraises/fraises.js';
+import { askEnvironments, type Routed } from './ask-environments.js';
 import { matchesGlob } from './matches-glob.js';
-import type { BranchPush, Deployable, PushEvent, TagPush } from './push-event.js';
-
-/** Where a push goes. */
-export interface RouteTarget {
-  readonly fraise: string;
-  readonly environment: string;
-  readonly environmentConfig: Environment;
-}
-
-/** The targets of an event that deploys, otherwise why it deploys nothing. */
-export type Routed =
-  { readonly event: Deployable; readonly targets: readonly RouteTarget[] } | { readonly ignored: Reason };
+import type { BranchPush, Deployable, PullRequest, PushEvent, TagPush } from './push-event.js';
+import { environmentsOf } from './repository-match.js';
 
 /**
- * Decides what an event deploys: first whose repository it is, then which branch or tag. `agentsLive` is what agents
- * found on their hosts, for fraises that name no repository. Only a push to a branch or a tag ever deploys, a tag
- * never as the branch of the same name.
+ * Decides what an event deploys: first whose repository it is, then which branch or tag, then what the environment asks
+ * of a push. `agentsLive` is what agents found on their hosts, for fraises that name no repository. Only a push to a
+ * branch or a tag ever deploys, a tag never as the branch of the same name.
  */
 export function route(
   configuration: Configuration,
@@ -37,6 +27,8 @@ export function route(
       };
     case 'tag_deleted':
       return { ignored: reason('tag_push', `tag ${event.tag} was deleted, which deploys nothing`) };
+    case 'pull_request':
+      return { ignored: reason('not_a_push', pullRequestMessage(event)) };
     case 'ping':
       return { ignored: reason('not_a_push', 'the git host tried out the webhook, which deploys nothing') };
     case 'unknown':
@@ -44,28 +36,21 @@ export function route(
   }
 }
 
+function pullRequestMessage({ number, action }: PullRequest): string {
+  const which = number === null ? 'a pull request' : `pull request ${number}`;
+  return `${which} (${action || 'changed'}) deploys nothing; its merge is told by a push`;
+}
+
 function routePush(
   configuration: Configuration,
   event: Deployable,
   agentsLive: readonly LiveFraise[],
 ): Routed {
-  const keys = new Set(event.repositoryUrls.map(repositoryKey));
-  const ofRepository = allEnvironments(configuration).filter((one) =>
-    addressesOf(one, agentsLive).some((address) => keys.has(repositoryKey(address))),
-  );
+  const ofRepository = environmentsOf(configuration, event.repositoryUrls, agentsLive);
   if (ofRepository.length === 0) return { ignored: unknownRepository(event) };
-  if (event.kind === 'tag') return routeTag(ofRepository, event);
-  return routeBranch(configuration, ofRepository, event);
-}
-
-/** Where the code of an environment comes from: what the configuration says, otherwise what its hosts report. */
-function addressesOf(environment: Environment, agentsLive: readonly LiveFraise[]): readonly string[] {
-  if (environment.repository !== null) return [environment.repository];
-  return agentsLive
-    .filter(
-      (one) => one.fraise === environment.fraise && one.environment === environment.name && one.origin !== '',
-    )
-    .map((one) => one.origin);
+  return event.kind === 'tag'
+    ? routeTag(ofRepository, event)
+    : routeBranch(configuration, ofRepository, event);
 }
 
 function routeBranch(
@@ -74,9 +59,11 @@ function routeBranch(
   event: BranchPush,
 ): Routed {
   const branches = new Map(candidates.map((one) => [one, branchesOf(configuration, one)]));
-  const matching = candidates.filter((one) => branches.get(one)?.has(event.branch));
-  if (matching.length > 0) return { event, targets: matching.map(asTarget) };
-  const configured = [...new Set([...branches.values()].flatMap((some) => [...some]))];
+  const matching = candidates.filter((one) =>
+    branches.get(one)?.some((branch) => matchesGlob(event.branch, branch)),
+  );
+  if (matching.length > 0) return askEnvironments(event, matching);
+  const configured = [...new Set([...branches.values()].flat())];
   return {
     ignored: reason(
       'no_target',
@@ -90,19 +77,20 @@ function routeBranch(
   };
 }
 
-/** Its own `branch` united with what `branch_mapping` says, each once. */
-function branchesOf(configuration: Configuration, environment: Environment): ReadonlySet<string> {
+/** Its own `branch` united with what `branch_mapping` says. No name of a branch holds a character of a pattern. */
+export function branchesOf(configuration: Configuration, environment: Environment): readonly string[] {
   const mapped = Object.entries(configuration.branchMapping)
     .filter(([, targets]) =>
       targets.some((one) => one.fraise === environment.fraise && one.environment === environment.name),
     )
     .map(([branch]) => branch);
-  return new Set(environment.branch === null ? mapped : [environment.branch, ...mapped]);
+  const own = environment.branch ?? environment.branchPattern;
+  return own === null ? mapped : [own, ...mapped];
 }
 
 function routeTag(candidates: readonly Environment[], event: TagPush): Routed {
   const matching = candidates.filter((one) => one.tags !== null && matchesGlob(event.tag, one.tags));
-  if (matching.length > 0) return { event, targets: matching.map(asTarget) };
+  if (matching.length > 0) return askEnvironments(event, matching);
   const patterns = [...new Set(candidates.flatMap((one) => one.tags ?? []))].join(', ');
   return {
     ignored: reason(
@@ -122,8 +110,4 @@ function unknownRepository(event: Deployable): Reason {
     hint: 'set `repository` of the fraise to this address, then: fraisier apply',
     facts: { repository: address },
   });
-}
-
-function asTarget(environment: Environment): RouteTarget {
-  return { fraise: environment.fraise, environment: environment.name, environmentConfig: environment };
 }

@@ -1,7 +1,5 @@
-import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
-import { rateLimit } from 'express-rate-limit';
+import express, { type Request, type Response, type Router } from 'express';
 import type { Logger } from 'pino';
-import { FraisierError } from '../../proto/error-codes.js';
 import type { Edges } from '../deployments/edges.js';
 import { PROVIDERS } from '../fraises/fraises.js';
 import { answerError } from '../http/error-answer.js';
@@ -9,16 +7,20 @@ import type { Metrics } from '../http/metrics.js';
 import { answerOf } from './answer.js';
 import { chooseProvider } from './choose-provider.js';
 import { configurationReader } from './current-configuration.js';
+import { limitRepositories, limitSenders } from './limit-rate.js';
 import { receiveDelivery, type Receiver } from './receive-delivery.js';
 import { perMinute } from './record-refusal.js';
+import { recordUnsignedTest } from './record-unsigned-test.js';
 import { refuse, type WebhookResponse } from './refuse.js';
 
 export interface WebhookRouterOptions {
   readonly edges: Edges;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Deliveries a minute from one address. */
+  /** Deliveries a minute from one address that are not verified. */
   readonly rateLimit: number;
+  /** Verified deliveries a minute of one repository. */
+  readonly repositoryLimit: number;
   /** Refused deliveries a minute that are recorded. */
   readonly refusalLimit: number;
   readonly bodyLimitBytes: number;
@@ -32,7 +34,7 @@ export function webhookRouter(options: WebhookRouterOptions): Router {
   router.post(
     ['/webhook', '/webhook/:provider'],
     findProvider,
-    limitRate(options.rateLimit),
+    limitSenders(options.rateLimit),
     requireContentType,
     express.raw({ type: () => true, limit: options.bodyLimitBytes, inflate: false }),
     receive(options),
@@ -57,25 +59,6 @@ function findProvider(
   next();
 }
 
-function limitRate(limit: number): RequestHandler {
-  return rateLimit({
-    limit,
-    windowMs: 60_000,
-    standardHeaders: false,
-    legacyHeaders: false,
-    // Its checks complain on the console; which proxies are trusted is the operator's to say.
-    validate: false,
-    handler: (_request, response, next) => {
-      response.set('Retry-After', '60');
-      next(
-        new FraisierError('rate_limited', `more than ${limit} deliveries a minute from one address`, {
-          hint: 'wait a minute, then send it again',
-        }),
-      );
-    },
-  });
-}
-
 function requireContentType(request: Request, response: Response, next: () => void): void {
   // A compressed body would have to be unpacked before anybody knows whose it is; no git host sends one.
   const plain = (request.headers['content-encoding'] ?? 'identity') === 'identity';
@@ -91,9 +74,11 @@ function requireContentType(request: Request, response: Response, next: () => vo
   });
 }
 
-function receive({ edges, logger, metrics }: WebhookRouterOptions) {
+function receive({ edges, logger, metrics, refusalLimit, repositoryLimit }: WebhookRouterOptions) {
+  const tests = { edges, mayRecord: perMinute(refusalLimit, () => performance.now()) };
   const mayComplain = perMinute(10, () => performance.now());
-  const receiver: Receiver = {
+  const admitRepository = limitRepositories(repositoryLimit, () => performance.now());
+  const receiver: Omit<Receiver, 'admit'> = {
     edges,
     readConfiguration: configurationReader(),
     onUnusableSecret: (secret, problem) => {
@@ -106,7 +91,15 @@ function receive({ edges, logger, metrics }: WebhookRouterOptions) {
     const { provider } = response.locals;
     // Without a body there is nothing to read, and nothing that a signature could be over.
     const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-    const received = await receiveDelivery(receiver, { provider, rawBody, headers: request.headers });
+    const { headers } = request;
+    const admit = (repository: string): void => {
+      response.locals.verified = true;
+      admitRepository(repository);
+    };
+    const received =
+      provider.isUnsignedTest?.(headers) === true
+        ? await recordUnsignedTest(tests, provider, headers)
+        : await receiveDelivery({ ...receiver, admit }, { provider, rawBody, headers });
     const { httpStatus, verdict, body } = answerOf(received);
     metrics.countDelivery(provider.name, verdict);
     logger.info({ webhookId: received.webhookId, provider: provider.name, verdict }, 'delivery received');

@@ -55,7 +55,9 @@ describe('a request', () => {
   it('for the git hosts is answered with those that really work', async () => {
     const { ledger } = await prepared();
     await withHttp(ledger, async ({ url }) => {
-      expect(await (await fetch(`${url}/providers`)).json()).to.deep.equal({ providers: ['github'] });
+      expect(await (await fetch(`${url}/providers`)).json()).to.deep.equal({
+        providers: ['github', 'gitlab', 'gitea', 'bitbucket'],
+      });
     });
   });
 
@@ -116,26 +118,28 @@ describe('a delivery over HTTP', () => {
     });
   });
 
-  it('of a git host that this version does not understand is refused by name', async () => {
+  it('of another git host than it was sent as is not signed as such, and of none is refused by name', async () => {
     const { ledger, deliveries } = await prepared();
     await withHttp(ledger, async ({ send }) => {
       for (const path of ['/webhook?provider=gitlab', '/webhook/gitlab']) {
         const { status, body } = await send(aPush(), path);
-        expect(status).to.equal(400);
-        expect(body).to.deep.equal({
-          error_type: 'validation_error',
-          message: 'deliveries of gitlab are not available in this version',
-          recovery_hint: 'this version understands: github',
-        });
+        expect(status).to.equal(401);
+        expect(body['message']).to.equal('no webhook secret is configured for gitlab');
       }
-      expect((await send(aPush(), '/webhook?provider=x')).status).to.equal(400);
+      const unknown = await send(aPush(), '/webhook?provider=x');
+      expect(unknown.status).to.equal(400);
+      expect(unknown.body).to.deep.equal({
+        error_type: 'validation_error',
+        message: 'there is no such git host',
+        recovery_hint: 'this version understands: github, gitlab, gitea, bitbucket',
+      });
       const { headers, body } = aPush();
       const anonymous = { 'content-type': String(headers['content-type']) };
       expect((await send({ headers: anonymous, body })).body['message']).to.match(
         /do not show which git host/,
       );
     });
-    expect(await deliveries()).to.deep.equal([]);
+    expect((await deliveries()).map((one) => one.verdict)).to.deep.equal(Array(2).fill('bad_signature'));
   });
 
   it('with another content type, or compressed, is refused before it is read', async () => {
@@ -151,7 +155,7 @@ describe('a delivery over HTTP', () => {
     expect(await deliveries()).to.deep.equal([]);
   });
 
-  it('that is not JSON, or lacks the headers that name it, is refused as such', async () => {
+  it('that is not JSON, or lacks the header that names its event, is refused as such', async () => {
     const { ledger, deliveries } = await prepared();
     await withHttp(ledger, async ({ send }) => {
       const { headers, body } = signedDelivery({ event: 'push', payload: 'no object', secret: SECRET });
@@ -160,9 +164,9 @@ describe('a delivery over HTTP', () => {
       expect(told).to.include({ error_type: 'validation_error' }).and.have.property('recovery_hint').that.is
         .not.empty;
       const push = aPush();
-      expect(
-        (await send({ ...push, headers: { ...push.headers, 'x-github-delivery': '' } })).status,
-      ).to.equal(400);
+      expect((await send({ ...push, headers: { ...push.headers, 'x-github-event': '' } })).status).to.equal(
+        400,
+      );
     });
     expect((await deliveries()).map((one) => one.verdict)).to.deep.equal(['unparseable', 'unparseable']);
   });
@@ -208,31 +212,73 @@ describe('a delivery over HTTP', () => {
     await withHttp(
       ledger,
       async ({ send }) => {
-        const answers = [await send(aPush()), await send(aPush()), await send(aPush())];
-        expect(answers.map(({ status }) => status)).to.deep.equal([202, 202, 429]);
+        const forged = () => aPush({ secret: 'not the one' });
+        const answers = [await send(forged()), await send(forged()), await send(aPush())];
+        expect(answers.map(({ status }) => status)).to.deep.equal([401, 401, 429]);
         expect(answers[2]?.body['error_type']).to.equal('rate_limited');
         expect(answers[2]?.headers.get('retry-after')).to.equal('60');
       },
       { rateLimit: 2 },
     );
     expect((await deliveries()).map((one) => one.verdict)).to.deep.equal([
-      'deployed',
-      'deployed',
+      'bad_signature',
+      'bad_signature',
       'rate_limited',
     ]);
+  });
+
+  it('of one repository too often is refused, and others of the same sender are not held up', async () => {
+    const { ledger, deliveries } = await prepared();
+    const other = { repository: 'https://github.com/acme/other.git' };
+    await withHttp(
+      ledger,
+      async ({ send }) => {
+        const noisy = [await send(aPush(other)), await send(aPush(other)), await send(aPush(other))];
+        expect(noisy.map(({ status }) => status)).to.deep.equal([200, 200, 429]);
+        expect(noisy[2]?.headers.get('retry-after')).to.equal('60');
+        expect(noisy[2]?.body['message']).to.include('acme/other');
+        expect((await send(aPush())).status).to.equal(202);
+      },
+      { rateLimit: 1, repositoryLimit: 2 },
+    );
+    expect((await deliveries()).map((one) => one.verdict)).to.deep.equal([
+      'ignored',
+      'ignored',
+      'rate_limited',
+      'deployed',
+    ]);
+  });
+
+  it('that could not be stored is not counted against its sender', async () => {
+    const { ledger } = await prepared();
+    let away = true;
+    const failing: Ledger = {
+      ...ledger,
+      currentConfiguration: () =>
+        away ? Promise.reject(new Error('away')) : ledger.currentConfiguration(),
+    };
+    await withHttp(
+      failing,
+      async ({ send }) => {
+        for (let n = 0; n < 3; n += 1) expect((await send(aPush())).status).to.equal(503);
+        away = false;
+        expect((await send(aPush())).status).to.equal(202);
+      },
+      { rateLimit: 1, databaseAway: () => true },
+    );
   });
 
   it('is counted for its sender, and not for the proxy in between, when that is trusted', async () => {
     const { ledger } = await prepared();
     const from = (address: string) => {
-      const push = aPush();
+      const push = aPush({ secret: 'not the one' });
       return { ...push, headers: { ...push.headers, 'x-forwarded-for': address } };
     };
     await withHttp(
       ledger,
       async ({ send }) => {
-        expect((await send(from('192.0.2.1'))).status).to.equal(202);
-        expect((await send(from('192.0.2.2'))).status).to.equal(202);
+        expect((await send(from('192.0.2.1'))).status).to.equal(401);
+        expect((await send(from('192.0.2.2'))).status).to.equal(401);
         expect((await send(from('192.0.2.1'))).status).to.equal(429);
       },
       { rateLimit: 1, trustedProxies: ['loopback'] },

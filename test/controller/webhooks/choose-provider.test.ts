@@ -11,12 +11,14 @@ describe('the git host of a delivery', () => {
     expect(chooseProvider('github', { 'x-gitlab-event': 'Push Hook' }).name).to.equal('github');
   });
 
-  it('is refused by name while this version does not understand it', () => {
-    const told = /deliveries of gitlab are not available in this version/;
-    expect(refusal('gitlab', {})).to.throw(told);
-    expect(refusal(undefined, { 'x-gitlab-event': 'Push Hook' })).to.throw(told);
-    expect(refusal(undefined, { 'x-gitea-event': 'push', 'x-github-event': 'push' })).to.throw(/gitea/);
-    expect(refusal(undefined, { 'x-event-key': 'repo:push' })).to.throw(/bitbucket/);
+  it('is told from those whose headers it sends too', () => {
+    const event = (...hosts: string[]): Headers =>
+      Object.fromEntries(hosts.map((host) => [`x-${host}-event`, 'push']));
+    expect(chooseProvider(undefined, event('gitea', 'gogs', 'github')).name).to.equal('gitea');
+    expect(chooseProvider(undefined, event('forgejo', 'gitea', 'gogs', 'github')).name).to.equal('gitea');
+    expect(chooseProvider(undefined, event('gogs')).name).to.equal('gitea');
+    expect(chooseProvider(undefined, event('gitlab')).name).to.equal('gitlab');
+    expect(chooseProvider(undefined, { 'x-event-key': 'repo:push' }).name).to.equal('bitbucket');
   });
 
   it('is refused when nobody knows it', () => {

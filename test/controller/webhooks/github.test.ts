@@ -11,7 +11,7 @@ const PUSH = { repository: 'https://github.com/acme/shop.git', branch: 'main', c
 
 function parse(event: string, payload: unknown, form = false): PushEvent {
   const { headers, body } = signedDelivery({ event, payload, secret: 's', form });
-  return github.parse(body, headers);
+  return github.parse(body, headers, '')[0];
 }
 
 function refusal(work: () => unknown): string {
@@ -67,6 +67,7 @@ describe('the headers of GitHub', () => {
     expect(github.detect({})).to.equal(false);
     expect(github.detect({ 'x-github-event': 'push', 'x-gitea-event': 'push' })).to.equal(false);
     expect(github.detect({ 'x-github-event': 'push', 'x-gogs-event': 'push' })).to.equal(false);
+    expect(github.detect({ 'x-github-event': 'push', 'x-forgejo-event': 'push' })).to.equal(false);
   });
 
   it('name the delivery and its event, bounded and without control characters', () => {
@@ -93,7 +94,7 @@ describe('every example of GitHub', () => {
     if (name === 'delete' || (name === 'push' && payload['deleted'] === true))
       return tag ? 'tag_deleted' : 'branch_deleted';
     if (name === 'push') return tag ? 'tag' : 'push';
-    return 'unknown';
+    return name === 'pull_request' ? 'pull_request' : 'unknown';
   }
 });
 
@@ -119,7 +120,59 @@ describe('a push of GitHub', () => {
       ],
       sender: 'Codertocat',
       pushedAt: new Date('2026-11-01T12:00:00Z'),
+      headMessage: 'Initial commit',
+      changedPaths: ['README.md'],
     });
+  });
+
+  it('tells every changed path, or none where it may not name them all', () => {
+    const { head_commit: head, ...payload } = pushPayload(PUSH);
+    const commits = (count: number, more = {}): object[] =>
+      Array.from({ length: count }, (_, i) => ({
+        id: i === 0 ? SHA : `other ${i}`,
+        added: [`a${i}`],
+        modified: ['same'],
+        removed: null,
+        ...more,
+      }));
+    const changed = (list: unknown): unknown =>
+      parse('push', { ...payload, head_commit: head, commits: list });
+    expect(changed(commits(2))).to.deep.include({ changedPaths: ['a0', 'same', 'a1'] });
+    expect(changed(commits(21)))
+      .to.have.property('changedPaths')
+      .that.has.length(22);
+    for (const list of [
+      commits(20),
+      commits(2048),
+      commits(2).slice(1),
+      [],
+      null,
+      commits(1, { added: undefined, modified: null }),
+      commits(1, { added: 'a' }),
+      commits(1, { added: [7] }),
+      commits(1, { added: Array.from({ length: 3000 }, (_, i) => `${i}`) }),
+    ]) {
+      expect(changed(list)).to.include({ changedPaths: null });
+    }
+  });
+
+  it('finds the message of its head also among the commits', () => {
+    const payload = { ...pushPayload(PUSH), head_commit: null };
+    expect(parse('push', payload)).to.include({ headMessage: 'Initial commit' });
+    expect(parse('push', { ...payload, commits: [{ id: SHA, message: 7 }] })).to.include({
+      headMessage: null,
+    });
+  });
+
+  it('that changes nothing is the test button of a git host like it', () => {
+    const payload = { ...pushPayload(PUSH), before: SHA };
+    expect(parse('push', payload)).to.deep.equal({ kind: 'ping' });
+  });
+
+  it('to a branch or a tag without a name deploys nothing', () => {
+    for (const ref of ['refs/heads/', 'refs/tags/']) {
+      expect(parse('push', { ...pushPayload(PUSH), ref }).kind).to.equal('unknown');
+    }
   });
 
   it('of an annotated tag tells the commit, not the tag object', () => {
@@ -180,7 +233,7 @@ describe('a push of GitHub', () => {
 
   it('is refused when it is no JSON object', () => {
     const body = (text: string, type = 'application/json'): string =>
-      refusal(() => github.parse(Buffer.from(text), { 'x-github-event': 'push', 'content-type': type }));
+      refusal(() => github.parse(Buffer.from(text), { 'x-github-event': 'push', 'content-type': type }, ''));
     expect(body('')).to.match(/not JSON/);
     expect(body('{"ref":')).to.match(/not JSON/);
     for (const text of ['null', '[]', '"x"', '1']) expect(body(text)).to.match(/not a JSON object/);

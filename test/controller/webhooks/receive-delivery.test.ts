@@ -410,6 +410,7 @@ function aManualDeployment(id: string): NewDeployment {
     force: false,
     onlyHosts: [],
     pushedAt: null,
+    rollback: null,
   };
 }
 
