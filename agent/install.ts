@@ -78,8 +78,10 @@ function mustBeAble({ root, systemd }: InstallPorts): void {
 }
 
 async function allow({ policy }: AgentConfig, options: Allowed): Promise<readonly string[]> {
-  const { repositories = [], paths = [], units = [], users = [], commands = [] } = options;
-  const added = await allowInPolicy({ policy, repositories, paths, units, users, commands });
+  const { repositories = [], paths = [], units = [], unit_files = [], users = [], commands = [] } = options;
+  const { credential = {} } = options;
+  const lists = { repositories, paths, units, unit_files, users, commands };
+  const added = await allowInPolicy({ policy, ...lists, credential });
   return Object.entries(added).map(([key, values]) => `allowed ${key} in ${policy}: ${values.join(', ')}`);
 }
 

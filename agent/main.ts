@@ -27,8 +27,10 @@ import { answerQuestion } from './questions.js';
 import { startRenewal } from './renewal.js';
 import { Runs } from './runs.js';
 import { lockState } from './state-lock.js';
-import { checkPolicy, liveRelease, runStep } from './steps/index.js';
-import { readReleaseMark } from './steps/release-layout.js';
+import { originOf } from './steps/checkout.js';
+import { checkPolicy, runStep } from './steps/index.js';
+import { liveCommit, placeOf, type OnHost } from './steps/place.js';
+import { isInPlace, readReleaseMark } from './steps/release-layout.js';
 import { agentVersion } from './version.js';
 
 export { allowInPolicy, type Allowed } from './allow.js';
@@ -103,9 +105,12 @@ async function thisAgent(config: AgentConfig, logger: Logger) {
     graceMs: GRACE_MS,
     runStep,
     checkPolicy,
-    liveRelease: liveNow,
+    liveRelease: (target) => liveNow({ target, stateFolder: config.state }),
   });
-  const fraises = new LiveFraises({ disk, look: lookAt }, config.state);
+  const fraises = new LiveFraises(
+    { disk, look: (target) => lookAt({ target, stateFolder: config.state }) },
+    config.state,
+  );
   const asks = hostAsks(host);
   return {
     ...common,
@@ -138,14 +143,15 @@ async function enrolIfTold(
 }
 
 /** What cannot be read counts as nothing live: the run's end must not wait for it. */
-function liveNow(target: Target): Promise<string> {
-  return liveRelease(target).catch(() => '');
+function liveNow(host: OnHost): Promise<string> {
+  return liveCommit(host).catch(() => '');
 }
 
-async function lookAt(target: Target): Promise<FoundLive> {
-  const release = await liveNow(target);
-  const mark = release === '' ? null : await readReleaseMark(target, release);
-  return { release, provenGood: (mark?.provenGoodAt ?? null) !== null, origin: '' };
+async function lookAt(host: OnHost): Promise<FoundLive> {
+  const release = await liveNow(host);
+  const mark = release === '' ? null : await readReleaseMark(placeOf(host), release);
+  const origin = isInPlace(host.target) ? await originOf(host.target.appPath).catch(() => '') : '';
+  return { release, provenGood: (mark?.provenGoodAt ?? null) !== null, origin };
 }
 
 function stopSignal(): AbortSignal {

@@ -1,26 +1,30 @@
-import { mkdir, open, rename } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
-import type { Document } from 'yaml';
 import { FraisierError } from '../proto/error-codes.js';
 import { ownUser } from './exec/users.js';
 import type { HostUser } from './exec/users.js';
+import { parseRepositoryEntry } from './repository-entry.js';
+import type { RepositoryCredential } from './repository-entry.js';
 
 /** What `policy.yaml` on the host allows. Everything that is not listed is refused. */
 export interface Policy {
   /** Where it was read from, for messages. */
   readonly file: string;
   readonly repositories: readonly string[];
+  /** Of the repositories, those that say how to get at them; absent: none does. */
+  readonly credentials?: readonly RepositoryCredential[];
   readonly paths: readonly string[];
   readonly units: readonly string[];
+  /** Units whose files may come from a repository: root runs what they say. */
+  readonly unit_files: readonly string[];
   readonly users: readonly string[];
   /** Command lines as one string each; `*` at the end of a word matches the rest of it, a last word `**` any more words. */
   readonly commands: readonly string[];
 }
 
 /** The keys of the file, in the order in which they are written. */
-export const POLICY_KEYS = ['repositories', 'paths', 'units', 'users', 'commands'] as const;
+export const POLICY_KEYS = ['repositories', 'paths', 'units', 'unit_files', 'users', 'commands'] as const;
 export type PolicyKey = (typeof POLICY_KEYS)[number];
 
 /**
@@ -33,8 +37,8 @@ export async function loadPolicy(file: string, own: Pick<HostUser, 'uid'> = ownU
   return text === null ? { file, ...listsOf({}) } : parsePolicy(text, file);
 }
 
-/** Null when there is no file. Owner and content are those of the same open file. */
-async function readTrusted(file: string, own: Pick<HostUser, 'uid'>): Promise<string | null> {
+/** The text of a policy file; null when there is none. Owner and content are those of the same open file. */
+export async function readTrusted(file: string, own: Pick<HostUser, 'uid'>): Promise<string | null> {
   const handle = await open(file).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw new FraisierError('policy_refused', `${file} cannot be read: nothing is allowed here`, {
@@ -84,9 +88,29 @@ export function parsePolicy(text: string, file: string): Policy {
     const at = placeOf(lines, offsetOf(document.get(key, true)));
     if (!isPolicyKey(key))
       throw invalid(file, `${at}: unknown key ${key}; allowed are ${POLICY_KEYS.join(', ')}`);
-    if (value !== null && !isListOfText(value)) throw invalid(file, `${at}: ${key} must be a list of texts`);
+    if (key === 'repositories' && Array.isArray(value)) mustBeRepositories(value, file, at);
+    else if (value !== null && !isListOfText(value))
+      throw invalid(file, `${at}: ${key} must be a list of texts`);
   }
-  return { file, ...listsOf(content) };
+  const credentials = credentialsOf(content['repositories']);
+  return { file, ...listsOf(content), ...(credentials.length === 0 ? {} : { credentials }) };
+}
+
+/** Texts, or maps that also say how to get at a repository. */
+function mustBeRepositories(entries: readonly unknown[], file: string, at: string): void {
+  for (const entry of entries) {
+    const fault = isMapping(entry)
+      ? parseRepositoryEntry(entry)
+      : isText(entry)
+        ? ''
+        : 'must be a list of texts';
+    if (typeof fault === 'string' && fault !== '') throw invalid(file, `${at}: repositories: ${fault}`);
+  }
+}
+
+function credentialsOf(entries: unknown): readonly RepositoryCredential[] {
+  const maps = Array.isArray(entries) ? entries.filter(isMapping) : [];
+  return maps.map(parseRepositoryEntry).filter((entry) => typeof entry !== 'string');
 }
 
 function isMapping(value: unknown): value is Record<string, unknown> {
@@ -112,65 +136,25 @@ function isPolicyKey(key: string): key is PolicyKey {
 }
 
 function isListOfText(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((one) => typeof one === 'string' && one.trim() !== '');
+  return Array.isArray(value) && value.every(isText);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.trim() !== '';
 }
 
 function listsOf(content: object): Readonly<Record<PolicyKey, readonly string[]>> {
   const list = (key: PolicyKey): readonly string[] => {
     const value: unknown = Object.entries(content).find(([found]) => found === key)?.[1];
-    return isListOfText(value) ? value.map((one) => one.trim()) : [];
+    const texts = Array.isArray(value) ? value.map((one) => (isMapping(one) ? one['url'] : one)) : value;
+    return isListOfText(texts) ? texts.map((one) => one.trim()) : [];
   };
   return {
     repositories: list('repositories'),
     paths: list('paths'),
     units: list('units'),
+    unit_files: list('unit_files'),
     users: list('users'),
     commands: list('commands'),
   };
-}
-
-export type PolicyAdditions = Partial<Readonly<Record<PolicyKey, readonly string[]>>>;
-
-const HEADER = ` What Fraisier's agent may do on this host, on behalf of its controller. Everything that is not listed is refused.
- Keys: repositories, paths, units, users, commands; each a list. \`fraisier agent allow\` adds to it.`;
-
-/**
- * Adds what is not there yet and keeps the rest with its comments; makes the file (and its folder) when there is none.
- * The file is replaced as a whole, mode 0644. Returns what was added. Throws as `loadPolicy` does.
- */
-export async function addToPolicy(file: string, additions: PolicyAdditions): Promise<PolicyAdditions> {
-  const text = (await readTrusted(file, ownUser())) ?? '';
-  const policy = parsePolicy(text, file);
-  const document: Document = parseDocument(text);
-  if (text === '') document.commentBefore = HEADER;
-  const added: Partial<Record<PolicyKey, readonly string[]>> = {};
-  for (const key of POLICY_KEYS) {
-    const missing = [...new Set(additions[key])].filter((value) => !policy[key].includes(value));
-    if (missing.length === 0) continue;
-    if (policy[key].length === 0) document.set(key, document.createNode(missing));
-    else for (const value of missing) document.addIn([key], value);
-    added[key] = missing;
-  }
-  if (Object.keys(added).length > 0) await replaceFile(file, parsedAgain(document.toString(), file));
-  return added;
-}
-
-/** What is written must be readable by `loadPolicy`, or it is not written. */
-function parsedAgain(text: string, file: string): string {
-  parsePolicy(text, file);
-  return text;
-}
-
-async function replaceFile(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o755 });
-  const beside = `${file}.new`;
-  const handle = await open(beside, 'w', 0o644);
-  try {
-    await handle.chmod(0o644);
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(beside, file);
 }

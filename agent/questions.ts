@@ -1,10 +1,12 @@
 import type {
   Ancestry,
   Answer,
+  ChangedPaths,
   HostPreview,
   InspectFraise,
   Inspection,
   IsAncestor,
+  PathsBetween,
   Preview,
   Question,
   ResolvedRef,
@@ -19,6 +21,7 @@ export interface Asks {
   readonly inspect: (question: InspectFraise, signal: AbortSignal) => Promise<Inspection>;
   readonly preview: (question: Preview, signal: AbortSignal) => Promise<HostPreview>;
   readonly isAncestor: (question: IsAncestor, signal: AbortSignal) => Promise<Ancestry>;
+  readonly changedPaths: (question: ChangedPaths, signal: AbortSignal) => Promise<PathsBetween>;
 }
 
 const DEFAULT_DEADLINE_MS = 30_000;
@@ -60,6 +63,8 @@ async function ask(asks: Asks, { question }: Question, signal: AbortSignal): Pro
       return { $case: 'preview', value: await asks.preview(question.value, signal) };
     case 'isAncestor':
       return { $case: 'ancestry', value: await asks.isAncestor(question.value, signal) };
+    case 'changedPaths':
+      return { $case: 'pathsBetween', value: await asks.changedPaths(question.value, signal) };
     case undefined:
       throw new FraisierError('protocol_violation', 'this agent does not know the question', {
         hint: 'upgrade the agent',

@@ -136,7 +136,7 @@ export class RunFolder {
     await this.#disk.writeWhole(join(this.path, 'done'), Buffer.from(at.toISOString()));
     await this.close();
     const rest = (await this.#disk.list(this.path)).filter((name) => name !== 'done');
-    for (const name of rest) await this.#disk.remove(join(this.path, name));
+    await Promise.all(rest.map((name) => this.#disk.remove(join(this.path, name))));
   }
 
   async close(): Promise<void> {
@@ -163,7 +163,7 @@ export class RunFolder {
 /** Stores a new assignment (synced) and opens an empty journal beside it; work may begin when it resolves. */
 export async function createRunFolder(disk: Disk, path: string, assignment: Assignment): Promise<RunFolder> {
   await disk.makeFolder(path);
-  await disk.writeWhole(join(path, 'reserve'), new Uint8Array(RESERVE_BYTES));
+  await disk.writeLoosely(join(path, 'reserve'), new Uint8Array(RESERVE_BYTES));
   await disk.writeWhole(join(path, 'assignment'), Assignment.encode(assignment).finish());
   const journal = await openJournal(
     disk,

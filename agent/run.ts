@@ -1,6 +1,7 @@
 import { Outcome } from '../proto/gen/fraisier/v1/agent.js';
 import type { Reason, Step } from '../proto/gen/fraisier/v1/plan.js';
 import { FraisierError } from '../proto/error-codes.js';
+import { AT_START, afterStep, endOf, isDue } from './after-step.js';
 import type { Policy } from './policy.js';
 import { recoverStep, tidyCommands, type Recovery } from './recover.js';
 import type { RunFolder } from './run-folder.js';
@@ -16,12 +17,20 @@ export interface RunToDo {
   readonly leave: AbortSignal;
 }
 
-const EMPTY_POLICY: Policy = { file: '', repositories: [], paths: [], units: [], users: [], commands: [] };
+const EMPTY_POLICY: Policy = {
+  file: '',
+  repositories: [],
+  paths: [],
+  units: [],
+  unit_files: [],
+  users: [],
+  commands: [],
+};
 
 /**
  * Works a run off, step by step, from wherever its journal stands: a new one, or one that an earlier start of the agent
- * left. Returns when its RunFinished is in the journal, or when `leave` aborts. The first step that does not succeed ends
- * it; the policy is asked before the first step that is begun. Throws only when the agent itself is broken.
+ * left. Returns when its RunFinished is in the journal, or when `leave` aborts. What the end of a step makes of the run is
+ * said in after-step.ts; the policy is asked before the first step that is begun. Throws only when the agent itself is broken.
  */
 export async function executeRun(ports: RunPorts, todo: RunToDo): Promise<void> {
   const trace = traceOf(await todo.folder.journal.all());
@@ -41,26 +50,33 @@ async function workOff(
   trace: RunTrace,
   refusal: Reason | null,
 ): Promise<StepEnd | null> {
+  let standing = AT_START;
   for (const step of run.folder.assignment.steps) {
     if (run.leave.aborted) return null;
+    if (!isDue(step, standing)) continue;
     const before = trace.steps.get(step.name);
-    if (before === undefined) {
-      if (run.cancelled.aborted)
-        return { outcome: Outcome.CANCELLED, reason: run.cancelled.reason as Reason };
-      if (refusal !== null) return { outcome: Outcome.FAILED, reason: refusal };
-    }
+    const barred = before === undefined ? barrier(run, refusal) : null;
+    if (barred !== null) return standing.failure ?? barred;
     const end = endBefore(before) ?? (await endNow(ports, run, step, before));
     if (end === null) return null;
     await tidyCommands(ports, await commandsOf(run, step), run);
-    if (end.outcome !== Outcome.SUCCEEDED) return end;
+    standing = afterStep(standing, step, end);
   }
-  return { outcome: Outcome.SUCCEEDED };
+  return endOf(standing);
+}
+
+/** Why no further step is begun; null when nothing is against it. */
+function barrier({ cancelled }: RunInHand, refusal: Reason | null): StepEnd | null {
+  if (cancelled.aborted) return { outcome: Outcome.CANCELLED, reason: cancelled.reason as Reason };
+  return refusal === null ? null : { outcome: Outcome.FAILED, reason: refusal };
 }
 
 /** How the step ended before this process came, null when it did not. */
 function endBefore(before: StepTrace | undefined): StepEnd | null {
   const finished = before?.finished ?? null;
-  return finished === null ? null : ({ outcome: finished.outcome, reason: finished.reason } as StepEnd);
+  if (finished === null) return null;
+  const { outcome, reason, result } = finished;
+  return { outcome, reason, result } as StepEnd;
 }
 
 async function endNow(

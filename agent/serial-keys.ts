@@ -8,7 +8,8 @@ export function serialKeys({ target, steps }: Assignment): ReadonlySet<string> {
     keys.add(`fraise ${target.fraise} ${target.environment}`);
     keys.add(`path ${target.appPath}`);
   }
-  for (const unit of [target?.systemdService, ...steps.map(unitOf)]) {
+  const jobs = target?.jobs.flatMap(({ service, timer }) => [service, timer]) ?? [];
+  for (const unit of [target?.systemdService, ...jobs, ...steps.map(unitOf)]) {
     if (unit !== undefined && unit !== '') keys.add(`unit ${unit}`);
   }
   return keys;

@@ -11,14 +11,20 @@ import { Controller } from './commands/controller.js';
 import { Deploy } from './commands/deploy.js';
 import { History } from './commands/history.js';
 import { List } from './commands/list.js';
+import { Lock } from './commands/lock.js';
+import { Locks } from './commands/locks.js';
 import { Login } from './commands/login.js';
 import { Logs } from './commands/logs.js';
+import { Rollback } from './commands/rollback.js';
 import { Show } from './commands/show.js';
 import { Stats } from './commands/stats.js';
 import { Status } from './commands/status.js';
+import { Unlock } from './commands/unlock.js';
 import { Validate } from './commands/validate.js';
 import { Watch } from './commands/watch.js';
 import { Webhooks } from './commands/webhooks.js';
+import { WebhooksReplay } from './commands/webhooks-replay.js';
+import { WebhooksSetup } from './commands/webhooks-setup.js';
 import { WebhooksShow } from './commands/webhooks-show.js';
 
 /** Every command by what is typed, words joined by colons. oclif reads this table (`strategy: explicit`). */
@@ -35,8 +41,12 @@ export const COMMANDS = {
   apply: Apply,
   list: List,
   deploy: Deploy,
+  rollback: Rollback,
   cancel: Cancel,
   continue: Continue,
+  lock: Lock,
+  unlock: Unlock,
+  locks: Locks,
   watch: Watch,
   status: Status,
   history: History,
@@ -45,4 +55,6 @@ export const COMMANDS = {
   stats: Stats,
   webhooks: Webhooks,
   'webhooks:show': WebhooksShow,
+  'webhooks:replay': WebhooksReplay,
+  'webhooks:setup': WebhooksSetup,
 } as const;

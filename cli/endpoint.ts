@@ -45,8 +45,10 @@ export async function findEndpoint(wish: Wish, environment: CliEnvironment): Pro
   });
 }
 
-/** A TLS endpoint from a token alone. Throws `token_invalid`, `controller_untrusted` or `controller_away`. */
+/** A TLS endpoint from a token alone. Throws `usage` for none, `token_invalid`, `controller_untrusted` or `controller_away`. */
 export async function vouchedFor(address: string, token: string): Promise<Endpoint & { kind: 'tls' }> {
+  if (token.trim() === '')
+    throw new FraisierError('usage', 'the token is empty', { hint: 'fraisier login --token-file FILE' });
   const { kind, fingerprint } = parseToken(token);
   if (kind === 'join') {
     throw new FraisierError(

@@ -59,6 +59,7 @@ export const EXIT_OF_ERROR: Readonly<Record<ErrorCode, number>> = {
   timer_failed: EXIT.failed,
   already_live: EXIT.done,
   no_rollback_target: EXIT.notDone,
+  not_replayable: EXIT.notDone,
   database_cannot_go_back: EXIT.notDone,
   unknown_lock: EXIT.usage,
   disk_full: EXIT.failed,
@@ -95,6 +96,11 @@ export const EXIT_OF_ERROR: Readonly<Record<ErrorCode, number>> = {
   unknown_event: EXIT.notDone,
   unknown_repository: EXIT.notDone,
   no_target: EXIT.notDone,
+  paths_unchanged: EXIT.notDone,
+  paths_unknown: EXIT.notDone,
+  skip_marker: EXIT.notDone,
+  order_unknown: EXIT.notDone,
+  missed_push: EXIT.notDone,
   duplicate_delivery: EXIT.notDone,
   bad_signature: EXIT.notAllowed,
   unparseable: EXIT.usage,
@@ -103,7 +109,7 @@ export const EXIT_OF_ERROR: Readonly<Record<ErrorCode, number>> = {
 };
 
 /** `deploy` stands for everything that wants the new version live: `watch` and `continue` too. */
-export type Asked = 'deploy' | 'cancel';
+export type Asked = 'deploy' | 'cancel' | 'rollback';
 
 /** By the deployment's status and by what was asked for: what was asked for and happened is 0. */
 export const EXIT_OF_STATUS: Readonly<Record<Asked, Readonly<Record<string, number>>>> = {
@@ -133,6 +139,19 @@ export const EXIT_OF_STATUS: Readonly<Record<Asked, Readonly<Record<string, numb
     cancelled: EXIT.done,
     superseded: EXIT.done,
   },
+  rollback: {
+    queued: EXIT.done,
+    running: EXIT.done,
+    paused: EXIT.notDone,
+    rolling_back: EXIT.done,
+    succeeded: EXIT.done,
+    unchanged: EXIT.done,
+    failed: EXIT.failed,
+    rolled_back: EXIT.done,
+    rollback_failed: EXIT.failed,
+    cancelled: EXIT.notDone,
+    superseded: EXIT.notDone,
+  },
 };
 
 /** The exit code of an error's reason; 3 for a code that a newer controller knows and this program does not. */
@@ -142,11 +161,16 @@ export function exitCodeOfError(code: string): number {
 
 /** The exit code of a deployment as it stands. One that failed because a host's policy refused it is "not allowed". */
 export function exitCodeOfDeployment(
-  deployment: Pick<Deployment, 'status' | 'reason' | 'hosts'>,
+  deployment: Pick<Deployment, 'status' | 'reason' | 'hosts' | 'kind'>,
   asked: Asked,
 ): number {
-  const code = EXIT_OF_STATUS[asked][deployment.status] ?? EXIT.away;
+  const code = EXIT_OF_STATUS[wantedOf(deployment, asked)][deployment.status] ?? EXIT.away;
   const reasons = [deployment.reason, ...deployment.hosts.map((host) => host.reason)];
   const refused = reasons.some((reason) => reason?.code === 'policy_refused');
   return code === EXIT.failed && deployment.status === 'failed' && refused ? EXIT.notAllowed : code;
+}
+
+/** What was rolled back before it touched anything ends `cancelled`: that is what was asked for. */
+function wantedOf({ kind }: Pick<Deployment, 'kind'>, asked: Asked): Asked {
+  return asked === 'rollback' && kind !== 'rollback' ? 'cancel' : asked;
 }

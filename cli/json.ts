@@ -5,7 +5,7 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 type JsonObject = { readonly [key: string]: Json };
 
 /** Maps whose keys are the user's own words and are left alone. */
-const MAPS: ReadonlySet<string> = new Set(['labels', 'facts']);
+const MAPS: ReadonlySet<string> = new Set(['labels', 'facts', 'headers']);
 /** Enums of the protocol, which records spell in lower case without their prefix. */
 const ENUMS: ReadonlySet<string> = new Set(['phase', 'outcome']);
 

@@ -1,28 +1,39 @@
 import { randomUUID } from 'node:crypto';
-import type { Deployment, RequestDeploymentRequest } from '../proto/gen/fraisier/v1/control.js';
+import type {
+  Deployment,
+  RequestDeploymentRequest,
+  RollbackRequest,
+} from '../proto/gen/fraisier/v1/control.js';
+import { askOnce } from './ask-once.js';
 import type { Control } from './client.js';
-import { isAway, neverArrived } from './refusal.js';
-import { Patience, type PatienceLimits } from './patience.js';
+import type { PatienceLimits } from './patience.js';
 
-/**
- * Asks for a deployment. An answer lost on the way is asked for again under the same request id, so that nothing is
- * deployed twice; a controller that was never reached is an error at once. Throws `outcome_unknown` when the
- * controller went away after it may have heard.
- */
-export async function requestDeployment(
-  limits: Omit<PatienceLimits, 'unknown'> & { readonly control: Control },
-  wanted: Omit<RequestDeploymentRequest, 'requestId' | 'trigger'>,
+type Limits = Omit<PatienceLimits, 'unknown'> & { readonly control: Control };
+type Wanted<T> = Omit<T, 'requestId' | 'trigger'>;
+
+/** Asks for a deployment, once whatever happens on the way. Throws `outcome_unknown` when it may have been heard. */
+export function requestDeployment(
+  limits: Limits,
+  wanted: Wanted<RequestDeploymentRequest>,
 ): Promise<Deployment> {
-  const { control } = limits;
   const request = { ...wanted, trigger: 'cli', requestId: randomUUID() };
-  const unknown = {
-    message: 'the controller went away while it was asked: whether a deployment was queued is not known',
-    hint: `fraisier history ${wanted.fraise} ${wanted.environment}`,
+  const unknown = inDoubt(wanted, 'a deployment');
+  return askOnce({ ...limits, unknown }, () => limits.control.ask('requestDeployment', request));
+}
+
+/** Asks for a rollback, in the same way. */
+export function requestRollback(limits: Limits, wanted: Wanted<RollbackRequest>): Promise<Deployment> {
+  const request = { ...wanted, trigger: 'cli', requestId: randomUUID() };
+  const unknown = inDoubt(wanted, 'a rollback');
+  return askOnce({ ...limits, unknown }, () => limits.control.ask('requestRollback', request));
+}
+
+function inDoubt(
+  { fraise, environment }: { readonly fraise: string; readonly environment: string },
+  what: string,
+): PatienceLimits['unknown'] {
+  return {
+    message: `the controller went away while it was asked: whether ${what} was queued is not known`,
+    hint: `fraisier history ${fraise} ${environment}`,
   };
-  try {
-    return await control.ask('requestDeployment', request);
-  } catch (error) {
-    if (!isAway(error) || neverArrived(error)) throw error;
-  }
-  return new Patience({ ...limits, unknown }).until(() => control.ask('requestDeployment', request));
 }

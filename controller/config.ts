@@ -2,9 +2,12 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { formatAddress, parseAddress } from '../proto/address.js';
 import { FraisierError } from '../proto/error-codes.js';
+import { readDoor, type Door, type DoorOptions } from './config-door.js';
+import { readKeeping } from './config-retention.js';
+import type { Keeping } from './db/retention.js';
 
 /** What was said on the command line; what is left out comes from the environment, then from the defaults. */
-export interface ControllerOptions {
+export interface ControllerOptions extends DoorOptions {
   readonly config?: string | undefined;
   readonly http?: string | undefined;
   readonly grpc?: string | undefined;
@@ -15,6 +18,7 @@ export interface ControllerOptions {
   readonly state?: string | undefined;
   readonly keyFile?: string | undefined;
   readonly firstTokenFile?: string | undefined;
+  readonly publicUrl?: string | undefined;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -32,10 +36,14 @@ export interface ControllerConfig {
   readonly keyFile: string;
   /** Where the first admin token goes; null: to standard error. */
   readonly firstTokenFile: string | null;
+  /** Where people find this controller, for links; without a slash at its end. Null: no links. */
+  readonly publicUrl: string | null;
   /** Null: the embedded PostgreSQL below the state folder. */
   readonly databaseUrl: string | null;
   readonly leaseMs: number;
   readonly logLevel: string;
+  readonly door: Door;
+  readonly keeping: Keeping;
 }
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -74,9 +82,12 @@ export function readConfig(
     state,
     keyFile: absolute(said(options.keyFile, 'FRAISIER_KEY_FILE') ?? join(state, 'key')),
     firstTokenFile: firstTokenFile === undefined ? null : absolute(firstTokenFile),
+    publicUrl: publicUrl(said(options.publicUrl, 'FRAISIER_PUBLIC_URL')),
     databaseUrl: environment['DATABASE_URL'] || null,
     leaseMs: leaseMs(environment['FRAISIER_LEASE_MS']),
     logLevel: logLevel(environment['FRAISIER_LOG_LEVEL']),
+    door: readDoor(options, said),
+    keeping: readKeeping(environment),
   };
 }
 
@@ -99,6 +110,13 @@ function names(given: readonly string[]): readonly string[] {
     'usage',
     `--advertise "${wrong}" is no name: wanted are host names or IP addresses without port`,
   );
+}
+
+function publicUrl(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  if (/^https?:\/\/[^\s/?#@]+(?:\/[^\s?#]*)?$/.test(text) && URL.canParse(text))
+    return text.replace(/\/+$/, '');
+  throw new FraisierError('usage', `--public-url "${text}" is no address: wanted is https://HOST[/PATH]`);
 }
 
 function leaseMs(text: string | undefined): number {

@@ -4,6 +4,7 @@ import type { Closers } from './closers.js';
 import type { ControllerConfig } from './config.js';
 import { isDatabaseAway } from './db/database.js';
 import type { Edges } from './deployments/edges.js';
+import type { ControlEdges } from './grpc/control-edges.js';
 import { PATIENCE, type GatewayEdges } from './grpc/gateway-edges.js';
 import { openServerIdentity, type ServerIdentity } from './grpc/server-identity.js';
 import { startAgentsPort, startCallersPort, startLocalSocket } from './grpc/server.js';
@@ -40,15 +41,19 @@ export async function startPorts(core: Core, closers: Closers): Promise<Ports> {
   const { config, logger, edges } = core;
   const identity = await serverIdentity(core, closers);
   const { agents, gateway } = await openAgentsPort(core, identity, closers);
-  const callers = await openCallersPorts(core, gateway, identity, closers);
+  const listening = { http: config.http };
+  const webhooksAt = () => whereWebhooksArrive(core, listening.http);
+  const callers = await openCallersPorts(core, { ...gateway, webhooksAt }, identity, closers);
   const http = await startHttp({
     edges,
     address: config.http,
     logger,
     databaseAway: isDatabaseAway,
     drainMs: 3_000,
+    ...config.door,
   });
   closers.push('http', () => http.close());
+  listening.http = http.address;
   return { http: http.address, agents, ...callers };
 }
 
@@ -93,7 +98,7 @@ async function openAgentsPort(
 
 async function openCallersPorts(
   { config, machine, storage, version }: Core,
-  gateway: GatewayEdges,
+  gateway: GatewayEdges & Pick<ControlEdges, 'webhooksAt'>,
   identity: ServerIdentity,
   closers: Closers,
 ): Promise<Pick<Ports, 'grpc' | 'socket' | 'login'>> {
@@ -117,4 +122,14 @@ async function openCallersPorts(
   closers.push('local socket', () => socket.close());
   closers.push('open calls', () => ending.abort());
   return { grpc: callers.address, socket: socket.address, login: ownAddress('') };
+}
+
+/** The public address, or the one listened on, with what is missing to make it the public one. */
+function whereWebhooksArrive({ config, machine }: Core, listening: string): ReturnType<ControlEdges['webhooksAt']> {
+  if (config.publicUrl !== null) return { url: config.publicUrl, note: '' };
+  const [host = ''] = hostsToTell(config.advertise, listening, '', machine);
+  return {
+    url: `http://${atHost(host, listening)}`,
+    note: 'this is where the controller listens; git hosts need an https address that reaches it: say it with --public-url',
+  };
 }

@@ -7,6 +7,7 @@ import { thisMachine } from './addresses.js';
 import { Closers } from './closers.js';
 import type { ControllerConfig, Environment } from './config.js';
 import { applyConfiguration } from './deployments/apply-configuration.js';
+import { removeOld, type Keeping, type Removed } from './db/retention.js';
 import { startDriver } from './deployments/driver.js';
 import { afterRealTime, type Edges } from './deployments/edges.js';
 import { ensureFirstToken } from './first-token.js';
@@ -15,6 +16,11 @@ import type { Logger } from './logger.js';
 import { openStorage } from './open-storage.js';
 import { openAuthority } from './pki/certificate-authority.js';
 import { startPorts, type Core, type Ports } from './ports.js';
+import { startRetention } from './retention.js';
+import { startOutboxSender } from './statuses/outbox-sender.js';
+import { configurationReader } from './webhooks/current-configuration.js';
+import { startSettling } from './webhooks/settle-pending.js';
+import { startWatching } from './webhooks/watch-branches.js';
 import { writeWhole } from './write-whole.js';
 
 export interface Surroundings {
@@ -53,12 +59,31 @@ export async function startController(
       onError: (error, deployment) => logger.error({ err: error, deployment }, 'deployment not advanced'),
     });
     closers.push('driver', () => driver.stop());
+    startLookingAtRepositories(core, closers);
+    startSendingStatuses(core, closers);
+    startRemoving(core, closers);
     await announce(core, ports, closers);
     return closers;
   } catch (error) {
     await closers.closeAll();
     throw error;
   }
+}
+
+/** Settles deliveries that wait for an agent's answer, and looks for pushes that no delivery told. */
+function startLookingAtRepositories({ edges, logger }: Core, closers: Closers): void {
+  const settling = startSettling(edges, {
+    onError: (error, delivery) => logger.error({ err: error, delivery }, 'delivery not settled'),
+  });
+  closers.push('pending deliveries', () => settling.stop());
+  const watching = startWatching({
+    edges,
+    readConfiguration: configurationReader(),
+    random: Math.random,
+    onError: (error, branch) => logger.warn({ err: error, branch }, 'branch not looked at'),
+    onMissed: ({ id, branch, commit }) => logger.warn({ webhookId: id, branch, commit }, 'push was missed'),
+  });
+  closers.push('missed pushes', () => watching.stop());
 }
 
 async function openCore(
@@ -86,6 +111,19 @@ async function openCore(
     version: await ownVersion(),
     machine: thisMachine(),
   };
+}
+
+function startRemoving({ config, edges, logger, storage }: Core, closers: Closers): void {
+  const remove = (keeping: Keeping): Promise<Removed | null> => removeOld(storage.db, keeping);
+  const retention = startRetention({ after: edges.after, logger, removeOld: remove }, config.keeping);
+  closers.push('retention', () => retention.stop());
+}
+
+function startSendingStatuses({ config, edges, logger }: Core, closers: Closers): void {
+  const { publicUrl } = config;
+  const outside = { transport: fetch, now: () => new Date(), random: Math.random };
+  const sender = startOutboxSender({ ...edges, ...outside, logger, publicUrl });
+  closers.push('outbox', () => sender.stop());
 }
 
 /** Others may pass through, not look: the embedded database below it belongs to a user of its own when we are root. */

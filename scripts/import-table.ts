@@ -38,11 +38,11 @@ const IMPURE: readonly ForbiddenWord[] = [
 ];
 
 const PURE_DEPLOYMENTS =
-  /^controller\/deployments\/(plan|decide(-\w+)?|lifecycle|summary|reason|fold-event|(runs-of|steps-of)-\w+)\.ts$/;
+  /^controller\/deployments\/(plan|decide(-\w+)?|lifecycle|summary|reason|fold-event|migration-record|(runs-of|steps-of)-\w+)\.ts$/;
 const PURE = [
   /^controller\/(fraises|recipes)\//,
   PURE_DEPLOYMENTS,
-  /^controller\/webhooks\/(route|push-event|matches-glob)\.ts$/,
+  /^controller\/webhooks\/(route|route-delivery|ask-environments|repository-match|changed-paths|push-event|matches-glob)\.ts$/,
 ];
 const PURE_PROTO = [/^proto\/(gen\/|error-codes\.ts)/];
 
@@ -56,13 +56,14 @@ export const IMPORT_TABLE: readonly ImportRow[] = [
   {
     code: 'controller/fraises/ (pure)',
     files: /^controller\/fraises\//,
-    project: [/^controller\/fraises\//, ...PURE_PROTO],
+    project: [/^controller\/(fraises|recipes\/migration-tools)\//, ...PURE_PROTO],
     packages: { only: [/^yaml$/, /^zod$/] },
     forbidden: IMPURE,
   },
   {
     code: 'pure files',
-    files: /^controller\/(recipes\/|webhooks\/(route|push-event|matches-glob)\.ts$)/,
+    files:
+      /^controller\/(recipes\/|webhooks\/(route|route-delivery|ask-environments|repository-match|changed-paths|push-event|matches-glob)\.ts$)/,
     project: [...PURE, ...PURE_PROTO],
     types: [/^controller\/deployments\//],
     packages: { only: [] },
@@ -90,10 +91,10 @@ export const IMPORT_TABLE: readonly ImportRow[] = [
     packages: { not: [WEB, GRPC, /^pino$/, /^zod$/, /^yaml$/] },
   },
   {
-    code: 'controller/webhooks/, http/ and grpc/',
-    files: /^controller\/(webhooks|http|grpc|pki)\//,
+    code: 'controller/webhooks/, statuses/, http/ and grpc/',
+    files: /^controller\/(webhooks|statuses|http|grpc|pki)\//,
     project: [
-      /^controller\/(webhooks|http|grpc|pki|fraises|recipes)\//,
+      /^controller\/(webhooks|statuses|http|grpc|pki|fraises|recipes)\//,
       /^controller\/deployments\/(?!decide\.ts$)/,
       PROTO,
     ],
@@ -109,9 +110,20 @@ export const IMPORT_TABLE: readonly ImportRow[] = [
   {
     code: 'agent/steps/',
     files: /^agent\/steps\//,
-    project: [/^agent\/steps\//, /^agent\/policy\.ts$/, /^agent\/exec\/users\.ts$/, PROTO],
+    project: [
+      /^agent\/(steps|migrations)\/(?!sql-program)/,
+      /^agent\/(policy|private-file|repository-entry)\.ts$/,
+      /^agent\/exec\/(users|run-program|environment-file|process-table)\.ts$/,
+      PROTO,
+    ],
     types: [/^agent\/exec\//],
     packages: { not: [/^node:child_process$/, DATABASE, WEB, GRPC, /^pino$/] },
+  },
+  {
+    code: 'agent/migrations/sql-program.ts, started as a command of its own',
+    files: /^agent\/migrations\/sql-program\.ts$/,
+    project: [/^agent\/migrations\//],
+    packages: { only: [NODE, /^pg$/] },
   },
   {
     code: 'agent/',

@@ -23,6 +23,8 @@ export function runProgram(
     readonly cwd?: string;
     readonly environment?: Readonly<Record<string, string>>;
     readonly signal?: AbortSignal;
+    /** Another user than the agent's own; needs root. */
+    readonly as?: { readonly uid: number; readonly gid: number };
   },
 ): Promise<ProgramEnd> {
   const [program = '', ...rest] = argv;
@@ -36,6 +38,7 @@ export function runProgram(
         maxBuffer: 16 * 1024 * 1024,
         env: { PATH: searchPath(), ...options.environment },
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        ...(options.as === undefined ? {} : { uid: options.as.uid, gid: options.as.gid }),
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       },
       (error, stdout, stderr) => {

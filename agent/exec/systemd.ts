@@ -27,11 +27,20 @@ export function systemctlSystemd(
     systemctl: 'systemctl',
     journalctl: 'journalctl',
   },
+  unitFolder = '/etc/systemd/system',
 ): Systemd {
+  const act = (verb: string) => (unit: string, signal: AbortSignal) =>
+    job([programs.systemctl, verb, '--', unit], signal);
   return {
+    unitFolder,
+    start: act('start'),
+    enable: act('enable'),
+    disable: act('disable'),
+    resetFailed: act('reset-failed'),
+    daemonReload: (signal) => job([programs.systemctl, 'daemon-reload'], signal),
     show: (unit, properties) => show(programs.systemctl, unit, properties),
-    restart: (unit, signal) => job([programs.systemctl, 'restart', '--', unit], signal),
-    stop: (unit, signal) => job([programs.systemctl, 'stop', '--', unit], signal),
+    restart: (units, signal, verb = 'restart') => job([programs.systemctl, verb, '--', ...units], signal),
+    stop: act('stop'),
     journalTail: (unit, lines) => journalTail(programs.journalctl, unit, lines),
   };
 }

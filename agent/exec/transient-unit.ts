@@ -1,4 +1,5 @@
-import { surroundingsOf, formatEnvironmentFile } from './environment.js';
+import { formatEnvironmentFile } from './environment-file.js';
+import { surroundingsOf } from './environment.js';
 import type { Surroundings } from './environment.js';
 import type { Exec, ExecSpec } from './exec.js';
 import { marksOf, recordedEnd, recordEnd, removeMarks, signalName, writeMark } from './marks.js';

@@ -1,9 +1,11 @@
 import { rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Activate } from '../../proto/gen/fraisier/v1/plan.js';
+import { activateInPlace } from './activate-in-place.js';
 import { endOfDiskError, failed, succeeded } from './ends.js';
 import {
   isFolder,
+  isInPlace,
   kindOfCurrent,
   layoutOf,
   liveRelease,
@@ -14,10 +16,13 @@ import {
 } from './release-layout.js';
 import type { RunStep, StepContext, StepEnd } from './step.js';
 
-/** Makes the release live: `current` is swapped by rename(2), so it always points to one whole release. */
+/**
+ * Makes the release live: `current` is swapped by rename(2), so it always points to one whole release. With the layout
+ * in_place the commit is checked out at `app_path`.
+ */
 export const activate: RunStep<Activate> = async ({ commit }, context) => {
   try {
-    return await swap(commit, context);
+    return isInPlace(context.target) ? await activateInPlace(commit, context) : await swap(commit, context);
   } catch (error) {
     return endOfDiskError(error, 'activating the release', 'activate_failed');
   }

@@ -9,6 +9,9 @@ export function succeeded(result: Partial<StepResult> = {}): StepEnd {
   return { outcome: Outcome.SUCCEEDED, result };
 }
 
+/** The end of a step that did not do what it should. */
+export type EndWithReason = Exclude<StepEnd, { outcome: typeof Outcome.SUCCEEDED }>;
+
 export type FailedEnd = Extract<StepEnd, { outcome: typeof Outcome.FAILED }>;
 
 /** The end of a step that failed, with its reason. */
@@ -32,7 +35,7 @@ export type Ended<K extends CommandEnd['ended']> = Extract<CommandEnd, { ended: 
  * What a command's end means for a step that could not do its work because of it: `name` says in a word what was run,
  * `code` is the reason for a command that failed by itself. Not for a command that exited with 0.
  */
-export function endOfCommand(end: CommandEnd, name: string, code: ErrorCode): StepEnd {
+export function endOfCommand(end: CommandEnd, name: string, code: ErrorCode): EndWithReason {
   switch (end.ended) {
     case 'exited':
       return endOfExit(end, name, code);
@@ -49,7 +52,7 @@ export function endOfCommand(end: CommandEnd, name: string, code: ErrorCode): St
   }
 }
 
-function endOfExit(end: Ended<'exited'>, name: string, code: ErrorCode): StepEnd {
+function endOfExit(end: Ended<'exited'>, name: string, code: ErrorCode): EndWithReason {
   const said = lastLine(end.output);
   const result = { exitCode: end.exitCode };
   if (saysDiskFull(end.output)) {

@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { reason } from '../../proto/error-codes.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
+import type { GitAccess } from './git-access.js';
+import { quoteWord } from './policy-rules.js';
 import type { CommandEnd, StepCommand, StepContext } from './step.js';
 
 /** Runs git to its end; its output, both streams, is that of the end. */
 export type RunGit = (command: StepCommand) => Promise<CommandEnd>;
 
 /** Git must never ask: there is nobody to answer. What it needs to know is the host's own configuration. */
-const GIT_ENVIRONMENT = {
+export const GIT_ENVIRONMENT = {
   GIT_TERMINAL_PROMPT: '0',
   GIT_ASKPASS: '',
   SSH_ASKPASS: '',
@@ -17,7 +19,7 @@ const GIT_ENVIRONMENT = {
 };
 
 /** A connection that stands still is given up; nothing goes on in the background; no hook of the host runs. */
-const GIT_SETTINGS = [
+export const GIT_SETTINGS: readonly string[] = [
   'http.lowSpeedLimit=1000',
   'http.lowSpeedTime=60',
   'gc.autoDetach=false',
@@ -34,7 +36,7 @@ exec git --git-dir="$mirror" "$@"`;
  * One writer per mirror, also across agents: the lock is held by git itself and ends with it. Whoever holds it knows that
  * the lock files in the mirror are left from a git that was killed. Without flock(1) none is removed.
  */
-const WRITE = `exec 2>&1
+const LOCKED = `exec 2>&1
 mirror=$1
 shift
 if command -v flock >/dev/null 2>&1; then
@@ -42,7 +44,9 @@ if command -v flock >/dev/null 2>&1; then
   flock 9
   if [ -d "$mirror" ]; then find "$mirror" -name '*.lock' -type f -delete; fi
 fi
-exec git --git-dir="$mirror" "$@"`;
+`;
+
+const WRITE = `${LOCKED}exec git --git-dir="$mirror" "$@"`;
 
 /** The bare mirror of a repository, below the agent's state folder. */
 export function mirrorFolder(stateFolder: string, repository: string): string {
@@ -54,32 +58,51 @@ export function mirrorsFolder(stateFolder: string): string {
   return join(stateFolder, 'mirrors');
 }
 
+/** What a call of git may use beside the mirror. */
+export interface GitUse {
+  /** What the repository wants to see before it answers. */
+  readonly access?: Pick<GitAccess, 'settings' | 'environment'>;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Nothing may be fetched: a partial mirror would else go for what it lacks. */
+  readonly offline?: boolean;
+}
+
 /** Git that changes nothing in the mirror's refs and objects. */
-export function gitRead(
-  mirror: string,
-  args: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
-): StepCommand {
-  return gitCommand(READ, mirror, args, environment);
+export function gitRead(mirror: string, args: readonly string[], use: GitUse = {}): StepCommand {
+  return gitCommand(READ, mirror, args, use);
 }
 
 /** Git that does; waits for others that do. */
-export function gitWrite(mirror: string, args: readonly string[]): StepCommand {
-  return gitCommand(WRITE, mirror, args, {});
+export function gitWrite(mirror: string, args: readonly string[], use: GitUse = {}): StepCommand {
+  return gitCommand(WRITE, mirror, args, use);
 }
 
-function gitCommand(
-  script: string,
-  mirror: string,
-  args: readonly string[],
-  environment: Readonly<Record<string, string>>,
-): StepCommand {
-  const settings = GIT_SETTINGS.flatMap((setting) => ['-c', setting]);
+/** A script of ours that writes to the mirror: `run` is git in it, the arguments are `$1` and so on. */
+export function gitScript(script: string, mirror: string, args: readonly string[], use: GitUse): StepCommand {
+  const settings = settingsOf(use).map((one) => `-c ${quoteWord(one)}`);
+  const run = `run() { git ${settings.join(' ')} --git-dir="$mirror" "$@"; }\n`;
   return {
-    argv: ['/bin/sh', '-c', script, 'git', mirror, ...settings, ...args],
-    environment: { ...GIT_ENVIRONMENT, ...environment },
+    argv: ['/bin/sh', '-c', `${LOCKED}${run}${script}`, 'git', mirror, ...args],
+    environment: environmentOf(use),
     capture: true,
   };
+}
+
+function gitCommand(script: string, mirror: string, args: readonly string[], use: GitUse): StepCommand {
+  const settings = settingsOf(use).flatMap((one) => ['-c', one]);
+  return {
+    argv: ['/bin/sh', '-c', script, 'git', mirror, ...settings, ...args],
+    environment: environmentOf(use),
+    capture: true,
+  };
+}
+
+function settingsOf({ access, offline = false }: GitUse): readonly string[] {
+  return [...GIT_SETTINGS, ...(access?.settings ?? []), ...(offline ? ['protocol.allow=never'] : [])];
+}
+
+function environmentOf({ access, environment }: GitUse): Readonly<Record<string, string>> {
+  return { ...GIT_ENVIRONMENT, ...access?.environment, ...environment };
 }
 
 /** Git as a step runs it: what it printed is in the step's log as well. */
@@ -117,7 +140,7 @@ export function refuseAddress(repository: string): Reason | null {
     'fetch_failed',
     'the address of the repository carries a user name or password, which others could read',
     {
-      hint: 'write the address without it, and give git the credential on the host (git credential store, or an ssh key)',
+      hint: 'write the address without it, and give it to the host: fraisier agent allow --repository URL --token-file FILE',
     },
   );
 }

@@ -1,85 +1,78 @@
 import type { Health } from '../../proto/gen/fraisier/v1/plan.js';
-import { failed, succeeded } from './ends.js';
-import { judge, unhealthy } from './judge-health.js';
-import type { Verdict } from './judge-health.js';
-import { fullUnitName } from './policy-rules.js';
-import { probe } from './probe.js';
-import { liveRelease, readReleaseMark, writeReleaseMark } from './release-layout.js';
-import { logJournal } from './restart.js';
+import { succeeded } from './ends.js';
+import type { Look } from './look.js';
+import { lookUntilStable } from './look-until-stable.js';
+import type { LeftMs } from './look-until-stable.js';
+import { liveCommit, placeOf } from './place.js';
+import { readReleaseMark, writeReleaseMark } from './release-layout.js';
 import type { RunStep, StepContext, StepEnd } from './step.js';
+import { misconfiguredEnd, neverGreen, seconds } from './unhealthy-end.js';
 
-/** While it must stay healthy it is looked at this often, or as often as its attempts are apart. */
-const STABLE_PAUSE_MS = 1000;
-const SHORTEST_PAUSE_MS = 50;
-
-/** Waits until the service answers as wanted and goes on doing so; each attempt is a note. Then the release is good. */
+/**
+ * Waits until every probe is healthy at once and stays so; each attempt is a note. Then the release is good. Ends before its
+ * attempts are used up at the deadline, and at once where waiting cannot help (`health_misconfigured`).
+ */
 export const health: RunStep<Health> = async (spec, context) => {
-  const attempts = Math.max(1, spec.attempts);
-  let verdict = unhealthy('it was not looked at');
-  for (let attempt = 1; attempt <= attempts; attempt++) {
-    if (attempt > 1) await context.sleep(spec.delayMs, context.signal);
-    verdict = await lookUntilStable(spec, context);
-    const facts = { attempt: String(attempt), of: String(attempts), answer: verdict.answer };
-    await context.note('health_attempt', `attempt ${attempt} of ${attempts}: ${verdict.answer}`, facts);
-    if (verdict.healthy) return provenGood(spec, verdict, context);
+  const left = deadlineOf(spec, context);
+  await grace(spec, left, context);
+  let attempt = 1;
+  let look = await attemptOf(attempt, spec, left, context);
+  while (mayTurnGreen(look) && attempt < attemptsOf(spec) && pauseAfter(attempt, spec) < left()) {
+    await context.sleep(pauseAfter(attempt, spec), context.signal);
+    look = await attemptOf(++attempt, spec, left, context);
   }
-  return neverGreen(spec, attempts, verdict, context);
+  if (look.healthy) return provenGood(spec, look, context);
+  if (!mayTurnGreen(look)) return misconfiguredEnd(look);
+  const late = attempt < attemptsOf(spec) ? spec.deadlineMs : null;
+  return neverGreen({ attempts: attempt, late }, look, context);
 };
 
-/** Healthy when it is now, and stays so without its unit being restarted meanwhile. */
-async function lookUntilStable(spec: Health, context: StepContext): Promise<Verdict> {
-  const before = await restartsOf(context);
-  const started = context.now().getTime();
-  const pause = Math.max(SHORTEST_PAUSE_MS, Math.min(spec.delayMs, STABLE_PAUSE_MS));
-  let verdict = await lookOnce(spec, context, before);
-  while (verdict.healthy) {
-    const leftMs = started + spec.stableForMs - context.now().getTime();
-    if (leftMs <= 0) break;
-    await context.sleep(Math.min(pause, leftMs), context.signal);
-    verdict = await lookOnce(spec, context, before);
-    if (!verdict.healthy)
-      verdict = { ...verdict, answer: `${verdict.answer} (it was healthy first, but did not stay so)` };
+function attemptsOf({ attempts }: Health): number {
+  return Math.max(1, attempts);
+}
+
+function mayTurnGreen({ healthy, code }: Look): boolean {
+  return !healthy && code !== 'health_misconfigured';
+}
+
+async function attemptOf(attempt: number, spec: Health, left: LeftMs, context: StepContext): Promise<Look> {
+  const look = await lookUntilStable(spec, left, context);
+  await noteAttempt(attempt, attemptsOf(spec), look, context);
+  return look;
+}
+
+function deadlineOf({ deadlineMs }: Health, { now }: StepContext): LeftMs {
+  if (deadlineMs === 0) return () => Infinity;
+  const at = now().getTime() + deadlineMs;
+  return () => at - now().getTime();
+}
+
+async function grace({ startGraceMs }: Health, left: LeftMs, context: StepContext): Promise<void> {
+  if (startGraceMs === 0) return;
+  const words = `waiting ${seconds(startGraceMs)} before the first look`;
+  await context.note('health_grace', words, { start_grace_ms: String(startGraceMs) });
+  await context.sleep(Math.min(startGraceMs, left()), context.signal);
+}
+
+/** Longer from one attempt to the next where it backs off, up to its limit. */
+function pauseAfter(attempt: number, { delayMs, backoffFactor, maxDelayMs }: Health): number {
+  const grown = delayMs * Math.max(1, backoffFactor) ** (attempt - 1);
+  return Math.min(grown, Math.max(delayMs, maxDelayMs));
+}
+
+async function noteAttempt(attempt: number, of: number, look: Look, context: StepContext): Promise<void> {
+  const { answer, answers } = look;
+  const each =
+    answers.length < 2 ? [] : answers.map((one, at) => [`probe_${at + 1}`, `${one.name}: ${one.answer}`]);
+  const facts = { attempt: String(attempt), of: String(of), answer, ...Object.fromEntries(each) };
+  await context.note('health_attempt', `attempt ${attempt} of ${of}: ${answer}`, facts);
+}
+
+async function provenGood(spec: Health, look: Look, context: StepContext): Promise<StepEnd> {
+  const live = await liveCommit(context);
+  const mark = live === '' ? null : await readReleaseMark(placeOf(context), live);
+  if (mark !== null && !spec.keepUnproven && (spec.commit === '' || spec.commit === live)) {
+    await writeReleaseMark(placeOf(context), { ...mark, provenGoodAt: context.now().toISOString() });
   }
-  return verdict;
-}
-
-async function lookOnce(spec: Health, context: StepContext, restartsBefore: string): Promise<Verdict> {
-  const verdict = judge(await probe(spec.url, spec.timeoutMs, context.signal), spec);
-  const restarts = await restartsOf(context);
-  if (!verdict.healthy || restarts === restartsBefore) return verdict;
-  return unhealthy(`its unit was restarted while it had to stay up (${restarts} restarts)`);
-}
-
-/** systemd's own count; empty where there is no unit to ask about. */
-async function restartsOf({ systemd, target }: StepContext): Promise<string> {
-  if (systemd === null || target.systemdService === '') return '';
-  return (await systemd.show(fullUnitName(target.systemdService), ['NRestarts']))['NRestarts'] ?? '';
-}
-
-async function provenGood(spec: Health, verdict: Verdict, context: StepContext): Promise<StepEnd> {
-  const live = await liveRelease(context.target);
-  const mark = live === '' ? null : await readReleaseMark(context.target, live);
-  if (mark !== null && (spec.commit === '' || spec.commit === live)) {
-    await writeReleaseMark(context.target, { ...mark, provenGoodAt: context.now().toISOString() });
-  }
-  return succeeded({ summary: verdict.answer });
-}
-
-async function neverGreen(
-  spec: Health,
-  attempts: number,
-  last: Verdict,
-  context: StepContext,
-): Promise<StepEnd> {
-  const unit = context.target.systemdService;
-  if (unit !== '') await logJournal(fullUnitName(unit), context);
-  const tries = attempts === 1 ? 'one attempt' : `${attempts} attempts`;
-  const facts: Record<string, string> = { check: spec.url, answer: last.answer, attempts: String(attempts) };
-  if (last.servedVersion !== '') facts['served_version'] = last.servedVersion;
-  const message = `the health check ${spec.url} did not turn green in ${tries}; the last answer: ${last.answer}`;
-  const hint =
-    unit === ''
-      ? 'look at what the service printed when it started'
-      : `on the host: journalctl -u ${fullUnitName(unit)}`;
-  return failed(last.code, message, { hint, facts, result: { summary: last.answer } });
+  return succeeded({ summary: look.answer });
 }

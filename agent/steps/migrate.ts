@@ -2,6 +2,8 @@ import { reason } from '../../proto/error-codes.js';
 import { Outcome } from '../../proto/gen/fraisier/v1/agent.js';
 import { Direction } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Migrate } from '../../proto/gen/fraisier/v1/plan.js';
+import { startable } from '../migrations/own-program.js';
+import { withOwnOptions } from '../migrations/postgres-options.js';
 import { nameOf } from './command.js';
 import { endOfCommand, succeeded } from './ends.js';
 import { releaseCommand } from './release-command.js';
@@ -12,8 +14,8 @@ import type { CommandEnd, RunStep, StepEnd } from './step.js';
  * how much of it the database took is not known.
  */
 export const migrate: RunStep<Migrate> = async (spec, context) => {
-  const { environment } = spec;
-  const end = await context.command(releaseCommand(spec.argv, spec, context, { environment }));
+  const environment = await withOwnOptions(spec.environment, context.target.environmentFile);
+  const end = await context.command(releaseCommand(startable(spec.argv), spec, context, { environment }));
   if (end.ended === 'exited' && end.exitCode === 0) return succeeded({ exitCode: 0 });
   return brokenOff(end, spec.direction) ?? endOfCommand(end, nameOf(spec.argv), 'migration_failed');
 };

@@ -1,71 +1,93 @@
+import { readFile, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { reason } from '../../proto/error-codes.js';
 import { Outcome } from '../../proto/gen/fraisier/v1/agent.js';
 import type { MigrationState, MigrationStatus } from '../../proto/gen/fraisier/v1/plan.js';
+import { isExpected } from '../migrations/expected.js';
+import { startable } from '../migrations/own-program.js';
+import { missingHere, readerOf } from '../migrations/read-status.js';
+import { stateOf, type ReadText, type Told } from '../migrations/told.js';
 import { nameOf } from './command.js';
 import { endOfCommand, failed, lastLine, succeeded } from './ends.js';
 import { releaseCommand } from './release-command.js';
-import type { RunStep, StepEnd } from './step.js';
+import type { CommandEnd, RunStep, StepContext, StepEnd } from './step.js';
 
 /** Asks the migration tool what is applied and what is pending; strict about the answer, and about `expect`. */
 export const migrationStatus: RunStep<MigrationStatus> = async (spec, context) => {
-  const end = await context.command(releaseCommand(spec.argv, spec, context, { capture: true }));
-  if (end.ended === 'exited' && end.output.trim() !== '') await context.log(end.output.trimEnd());
-  if (end.ended !== 'exited' || end.exitCode !== 0)
-    return endOfCommand(end, nameOf(spec.argv), 'command_failed');
-  const migration = parseMigrationStatus(end.output);
-  return typeof migration === 'string' ? unreadable(migration, end.output) : judged(migration, spec.expect);
+  const outputs: string[] = [];
+  for (const argv of [spec.argv, ...spec.further.map(({ words }) => words)]) {
+    const end = await ask(argv, spec, context);
+    if (end.ended !== 'exited' || end.exitCode !== 0) return notAnswered(end, argv);
+    outputs.push(end.output);
+  }
+  const { cwd = '' } = releaseCommand(spec.argv, spec, context);
+  const told = await readerOf(spec.tool)(outputs, { directory: spec.directory, read: textBelow(cwd) });
+  return 'unreadable' in told ? unusable(told.unreadable, spec, outputs) : judged(told, spec);
 };
 
-function judged(migration: MigrationState, expect: MigrationState | undefined): StepEnd {
+async function ask(
+  argv: readonly string[],
+  spec: MigrationStatus,
+  context: StepContext,
+): Promise<CommandEnd> {
+  const end = await context.command(releaseCommand(startable(argv), spec, context, { capture: true }));
+  if (end.ended === 'exited' && end.output.trim() !== '') await context.log(end.output.trimEnd());
+  return end;
+}
+
+/** A tool that will not answer because the database knows what the release does not says that something was changed. */
+function notAnswered(end: CommandEnd, argv: readonly string[]): StepEnd {
+  const printed = end.ended === 'exited' ? `${end.output}\n${end.errors ?? ''}` : '';
+  const names = missingHere(printed);
+  if (names === '') return endOfCommand(end, nameOf(argv), 'command_failed');
+  const message = `the database has migrations that this release does not have: ${names}`;
+  return failed('migrations_changed', message, { facts: { found: names } });
+}
+
+/** Plain files of a sensible size only. */
+function textBelow(folder: string): ReadText {
+  return async (path) => {
+    const file = resolve(folder, path);
+    const found = await stat(file).catch(() => null);
+    if (found === null || !found.isFile() || found.size > MOST_BYTES) return null;
+    return readFile(file, 'utf8');
+  };
+}
+
+const MOST_BYTES = 16 * 1024 * 1024;
+
+function judged(told: Told, spec: MigrationStatus): StepEnd {
+  const migration = stateOf(told);
   const result = { migration, exitCode: 0 };
-  if (expect === undefined || same(migration, expect)) return succeeded(result);
-  const facts = { expected: describe(expect), found: describe(migration) };
+  if (spec.expect === undefined || isExpected(told, spec)) return succeeded(result);
+  const facts = { expected: describeExpected(spec.expect, spec), found: describe(migration) };
   const message = `the database is not as the plan expects it: expected ${facts.expected}, found ${facts.found}`;
   return { outcome: Outcome.FAILED, reason: reason('migrations_changed', message, { facts }), result };
 }
 
-function same(one: MigrationState, other: MigrationState): boolean {
-  return one.revision === other.revision && JSON.stringify(one.pending) === JSON.stringify(other.pending);
+function describeExpected(expect: MigrationState, { applied, progress }: MigrationStatus): string {
+  if (applied > 0)
+    return `that ${expect.pending.slice(0, applied).join(', ')} and nothing else was applied since`;
+  return progress ? `${describe(expect)}, or some of that applied` : describe(expect);
 }
 
-function describe({ revision, pending }: MigrationState): string {
-  return `revision ${revision === '' ? '(none)' : revision} with ${pending.length === 0 ? 'nothing' : pending.join(', ')} pending`;
+function describe({ revision, pending, appliedDigest }: MigrationState): string {
+  const at = `revision ${revision === '' ? '(none)' : revision}`;
+  const of = appliedDigest === '' ? '' : ` (set ${appliedDigest.slice(0, 8)})`;
+  return `${at}${of} with ${pending.length === 0 ? 'nothing' : pending.join(', ')} pending`;
 }
 
-function unreadable(why: string, output: string): StepEnd {
+function unusable(why: string, { tool }: MigrationStatus, outputs: readonly string[]): StepEnd {
+  const form = 'its last line of output must be {"revision": "…" or null, "pending": ["id", …]}';
   return failed(
     'migration_status_unreadable',
     `the answer of the migration status command cannot be used: ${why}`,
     {
-      hint: 'its last line of output must be {"revision": "…" or null, "pending": ["id", …]}',
-      facts: { output: lastLine(output) },
+      hint:
+        tool === '' || tool === 'command'
+          ? form
+          : `run ${tool} in the release by hand and look at what it prints`,
+      facts: { output: lastLine(outputs.join('\n')) },
     },
   );
-}
-
-/** The last line of the output as a state, or what is wrong with it. Nothing in it is guessed or left out. */
-export function parseMigrationStatus(output: string): MigrationState | string {
-  const told = output.trimEnd();
-  const value = parseObject(told.slice(told.lastIndexOf('\n') + 1));
-  if (value === null) return 'its last line is not a JSON object';
-  const { revision, pending, ...others } = value;
-  const [other] = Object.keys(others);
-  if (other !== undefined) return `it has the key "${other}", which has no meaning`;
-  if (revision !== null && typeof revision !== 'string') return '"revision" must be a text or null';
-  if (!isListOfIds(pending)) return '"pending" must be a list of texts that are not empty';
-  if (new Set(pending).size < pending.length) return '"pending" names a migration twice';
-  return { revision: revision ?? '', pending, irreversible: [] };
-}
-
-function parseObject(line: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
-  } catch {
-    return null;
-  }
-}
-
-function isListOfIds(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((id) => typeof id === 'string' && id !== '');
 }

@@ -4,9 +4,12 @@ import { reason } from '../../proto/error-codes.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { lastLine, saysDiskFull } from './ends.js';
 import { gitRead, gitWrite, isOk, outputOf, refuseAddress } from './git.js';
-import type { RunGit } from './git.js';
+import type { GitUse, RunGit } from './git.js';
+import { refusedByHost } from './git-access.js';
+import type { GitAccess } from './git-access.js';
+import { bringContents, isPartial, makePartial } from './partial-mirror.js';
 import { isCommit, isFolder } from './release-layout.js';
-import type { CommandEnd } from './step.js';
+import type { CommandEnd, StepCommand } from './step.js';
 
 /** A commit wanted in a mirror. */
 export interface Wanted {
@@ -15,7 +18,13 @@ export interface Wanted {
   readonly commit: string;
   /** The branch or tag it was seen on; may be empty. */
   readonly ref: string;
+  readonly access: GitAccess;
+  /** `blob:none`: a new mirror is made a partial one. One that is there stays what it is. */
+  readonly filter?: string;
 }
+
+/** Where everything is fetched from and to. */
+type Place = Pick<Wanted, 'mirror' | 'repository' | 'access' | 'filter'>;
 
 /** `again`: a later try may work. `end`: the command that was stopped or lost, which says how the step ends. */
 export type Brought =
@@ -39,11 +48,16 @@ export async function bringCommit(git: RunGit, wanted: Wanted): Promise<Brought>
   const refused = refuse(wanted);
   if (refused !== null) return { is: 'refused', reason: refused, again: false };
   if (!(await isMade(wanted.mirror))) {
-    const ready = await makeMirror(git, wanted.mirror);
+    const ready = await makeMirror(git, wanted);
     if (!isOk(ready)) return notMade(ready);
   }
+  const brought = await bringIt(git, wanted);
+  return brought.is === 'there' ? withContents(git, wanted) : brought;
+}
+
+async function bringIt(git: RunGit, wanted: Wanted): Promise<Brought> {
   if (await hasCommit(git, wanted.mirror, wanted.commit)) return pinned(git, wanted);
-  const exact = await git(fetchOf(wanted, [`+${wanted.commit}:${pin(wanted.commit)}`]));
+  const exact = await git(await fetchOf(wanted, [`+${wanted.commit}:${pin(wanted.commit)}`]));
   if (exact.ended !== 'exited') return { is: 'broken_off', end: exact };
   if (exact.exitCode === 0) return { is: 'there' };
   if (saysDiskFull(exact.output)) return notFetched(wanted, exact.output);
@@ -60,10 +74,22 @@ function isMade(mirror: string): Promise<boolean> {
   return isFolder(join(mirror, 'objects', 'pack'));
 }
 
-/** An empty bare repository; nothing happens to one that is there. */
-async function makeMirror(git: RunGit, mirror: string): Promise<CommandEnd> {
+/** An empty bare repository; nothing happens to one that is there, but that a partial one learns the address again. */
+async function makeMirror(git: RunGit, { mirror, repository, filter = '' }: Place): Promise<CommandEnd> {
   await mkdir(dirname(mirror), { recursive: true, mode: 0o700 });
-  return git(gitWrite(mirror, ['init', '--quiet', '--bare']));
+  const isNew = !(await isMade(mirror));
+  const ready = await git(gitWrite(mirror, ['init', '--quiet', '--bare']));
+  if (!isOk(ready) || !isNew || filter === '') return ready;
+  return git(makePartial(mirror, repository, filter));
+}
+
+/** Of a partial mirror, everything that the tree of the commit holds: what is done with it later needs no network. */
+async function withContents(git: RunGit, wanted: Wanted): Promise<Brought> {
+  const { mirror, commit, access } = wanted;
+  if (!(await isPartial(mirror))) return { is: 'there' };
+  const end = await git(bringContents(mirror, commit, access));
+  if (end.ended !== 'exited') return { is: 'broken_off', end };
+  return end.exitCode === 0 ? { is: 'there' } : notFetched(wanted, end.output);
 }
 
 function notMade(end: CommandEnd): Brought {
@@ -74,7 +100,11 @@ function notMade(end: CommandEnd): Brought {
 
 /** Whether the mirror holds the whole commit; asks no network. */
 export async function hasCommit(git: RunGit, mirror: string, commit: string): Promise<boolean> {
-  return isOk(await git(gitRead(mirror, ['rev-parse', '--quiet', '--verify', `${commit}^{commit}`])));
+  // A partial mirror would go for a commit it lacks, unless it is told that some may be missing.
+  const asked = (await isPartial(mirror))
+    ? ['rev-list', '--quiet', '--no-walk', '--missing=print', `${commit}^{commit}`]
+    : ['rev-parse', '--quiet', '--verify', `${commit}^{commit}`];
+  return isOk(await git(gitRead(mirror, asked, { offline: true })));
 }
 
 async function pinned(git: RunGit, { mirror, commit }: Wanted): Promise<Brought> {
@@ -82,20 +112,16 @@ async function pinned(git: RunGit, { mirror, commit }: Wanted): Promise<Brought>
   return isOk(end) ? { is: 'there' } : notMade(end);
 }
 
-function fetchOf(
-  { mirror, repository }: Pick<Wanted, 'mirror' | 'repository'>,
+/** A partial mirror has the repository as its `origin`, which is what keeps it partial. */
+async function fetchOf(
+  { mirror, repository, access }: Place,
   refspecs: readonly string[],
   prune = false,
-): ReturnType<typeof gitWrite> {
+): Promise<StepCommand> {
   const quietly = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc'];
-  return gitWrite(mirror, [
-    'fetch',
-    ...quietly,
-    ...(prune ? ['--prune'] : []),
-    '--',
-    repository,
-    ...refspecs,
-  ]);
+  const from = (await isPartial(mirror)) ? 'origin' : repository;
+  const args = ['fetch', ...quietly, ...(prune ? ['--prune'] : []), '--', from, ...refspecs];
+  return gitWrite(mirror, args, { access });
 }
 
 async function byEverything(git: RunGit, wanted: Wanted): Promise<Brought> {
@@ -107,24 +133,21 @@ async function byEverything(git: RunGit, wanted: Wanted): Promise<Brought> {
 }
 
 /** All branches and tags as they are now, into a mirror made if need be. */
-export async function bringEverything(
-  git: RunGit,
-  place: Pick<Wanted, 'mirror' | 'repository'>,
-): Promise<Brought> {
-  const ready = await makeMirror(git, place.mirror);
+export async function bringEverything(git: RunGit, place: Place): Promise<Brought> {
+  const ready = await makeMirror(git, place);
   return isOk(ready) ? fetchEverything(git, place) : notMade(ready);
 }
 
-async function fetchEverything(git: RunGit, place: Pick<Wanted, 'mirror' | 'repository'>): Promise<Brought> {
+async function fetchEverything(git: RunGit, place: Place): Promise<Brought> {
   // Pruned first, or a new branch `a/b` cannot come where a deleted `a` was.
-  const end = await git(fetchOf(place, EVERYTHING, true));
+  const end = await git(await fetchOf(place, EVERYTHING, true));
   if (end.ended !== 'exited') return { is: 'broken_off', end };
   return end.exitCode === 0 ? { is: 'there' } : notFetched(place, end.output);
 }
 
 /** A ref of another kind, such as that of a merge request. */
 async function byRef(git: RunGit, wanted: Wanted): Promise<Brought> {
-  const end = await git(fetchOf(wanted, [`+${wanted.ref}:refs/fraisier/seen/${wanted.commit}`]));
+  const end = await git(await fetchOf(wanted, [`+${wanted.ref}:refs/fraisier/seen/${wanted.commit}`]));
   if (end.ended !== 'exited') return { is: 'broken_off', end };
   if (await hasCommit(git, wanted.mirror, wanted.commit)) return pinned(git, wanted);
   return { is: 'refused', reason: notFound(wanted), again: false };
@@ -139,7 +162,9 @@ function notFound({ commit, repository, ref }: Wanted): Reason {
   );
 }
 
-function notFetched({ repository }: Pick<Wanted, 'repository'>, output: string): Brought {
+function notFetched({ repository, access }: Place, output: string): Brought {
+  const refused = saysDiskFull(output) ? null : refusedByHost(repository, output, access);
+  if (refused !== null) return { is: 'refused', reason: refused, again: false };
   return notFetchedFrom(`git could not fetch from ${repository}`, output);
 }
 
@@ -173,7 +198,12 @@ export function tidyMirror(git: RunGit, mirror: string): Promise<CommandEnd> {
 }
 
 /** What git printed, without the last line end; null when it failed. */
-export async function ask(git: RunGit, mirror: string, args: readonly string[]): Promise<string | null> {
-  const end = await git(gitRead(mirror, args));
+export async function ask(
+  git: RunGit,
+  mirror: string,
+  args: readonly string[],
+  use: GitUse = {},
+): Promise<string | null> {
+  const end = await git(gitRead(mirror, args, use));
   return isOk(end) ? outputOf(end).trimEnd() : null;
 }

@@ -12,10 +12,13 @@ export interface Refusal {
 /** A repository: listed as it is, or by a beginning followed by `*`. */
 export function mayUseRepository(policy: Policy, repository: string): Refusal | null {
   const wanted = repository.trim();
-  const allowed = policy.repositories.some((listed) =>
-    listed.endsWith('*') ? beginsPlainlyWith(wanted, listed.slice(0, -1)) : wanted === listed,
-  );
+  const allowed = policy.repositories.some((listed) => matchesRepository(listed, wanted));
   return allowed ? null : { key: 'repositories', what: 'the repository', value: wanted };
+}
+
+/** Whether the address is the listed one, or has its beginning. */
+export function matchesRepository(listed: string, address: string): boolean {
+  return listed.endsWith('*') ? beginsPlainlyWith(address, listed.slice(0, -1)) : address === listed;
 }
 
 /** `..` and escapes in an address are resolved by others than us, so a beginning says nothing about such a one. */
@@ -44,6 +47,19 @@ export function mayUseUnit(policy: Policy, unit: string): Refusal | null {
   return allowed ? null : { key: 'units', what: 'the unit', value: fullUnitName(unit) };
 }
 
+/** A unit whose file comes from the repository: by its name, in which one `*` stands for anything. */
+export function mayInstallUnit(policy: Policy, unit: string): Refusal | null {
+  const allowed = policy.unit_files.some((listed) => matchesUnit(fullUnitName(listed), fullUnitName(unit)));
+  return allowed ? null : { key: 'unit_files', what: 'installing the file of', value: fullUnitName(unit) };
+}
+
+function matchesUnit(pattern: string, unit: string): boolean {
+  const [before = '', ...rest] = pattern.split('*');
+  if (rest.length === 0) return pattern === unit;
+  const after = rest.join('*');
+  return unit.length >= before.length + after.length && unit.startsWith(before) && unit.endsWith(after);
+}
+
 /** `hello` as `hello.service`; a name with a suffix as it is. */
 export function fullUnitName(unit: string): string {
   return /\.[a-z]+$/.test(unit) ? unit : `${unit}.service`;
@@ -67,6 +83,17 @@ export function mayRunCommand(policy: Policy, argv: readonly string[]): Refusal 
   const allowed = policy.commands.some((listed) => matches(splitWords(listed), argv));
   return allowed ? null : { key: 'commands', what: 'the command', value: joinWords(argv) };
 }
+
+/** A command line of which the last `count` words are not known yet: whatever they are, it must be allowed. */
+export function mayRunWithAny(policy: Policy, argv: readonly string[], count: number): Refusal | null {
+  const any = Array.from({ length: count }, () => UNGUESSABLE);
+  if (mayRunCommand(policy, [...argv, ...any]) === null) return null;
+  const value = [joinWords(argv), ...any.map(() => '*')].join(' ');
+  return { key: 'commands', what: 'the command', value };
+}
+
+/** No list names it, so only a star lets it pass. */
+const UNGUESSABLE = '\u0001';
 
 interface Word {
   readonly text: string;
@@ -101,7 +128,8 @@ function joinWords(argv: readonly string[]): string {
   return argv.map(quoteWord).join(' ');
 }
 
-function quoteWord(word: string): string {
+/** As one word of a shell. */
+export function quoteWord(word: string): string {
   if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
   if (word.includes("'") && !/["$`\\!]/.test(word)) return `"${word}"`;
   return word
@@ -133,6 +161,7 @@ const FLAGS: Record<PolicyKey, string> = {
   repositories: '--repository',
   paths: '--path',
   units: '--unit',
+  unit_files: '--unit-file',
   users: '--user',
   commands: '--command',
 };
@@ -140,7 +169,14 @@ const FLAGS: Record<PolicyKey, string> = {
 const USUAL_FILE = '/etc/fraisier/policy.yaml';
 
 function allowCommand(policy: Policy, refusals: readonly Refusal[]): string {
-  const flags = refusals.map(({ key, value }) => `${FLAGS[key]} ${quoteWord(value)}`);
+  return allowLine(
+    policy,
+    refusals.map(({ key, value }) => `${FLAGS[key]} ${quoteWord(value)}`),
+  );
+}
+
+/** The command that adds to this policy what the flags say; they are quoted already. */
+export function allowLine(policy: Pick<Policy, 'file'>, flags: readonly string[]): string {
   if (policy.file === USUAL_FILE) return `sudo fraisier agent allow ${flags.join(' ')}`;
   const sudo = policy.file.startsWith('/etc/') ? 'sudo ' : '';
   return `${sudo}fraisier agent allow --policy ${quoteWord(policy.file)} ${flags.join(' ')}`;

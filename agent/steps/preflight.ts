@@ -1,7 +1,6 @@
 import { mkdir, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Outcome } from '../../proto/gen/fraisier/v1/agent.js';
-import { Layout } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Preflight, Target } from '../../proto/gen/fraisier/v1/plan.js';
 import { findUser, ownUser } from '../exec/users.js';
 import type { HostUser } from '../exec/users.js';
@@ -10,23 +9,27 @@ import { endOfCommand, endOfDiskError, failed, isCode, succeeded } from './ends.
 import type { FailedEnd } from './ends.js';
 import { isOk } from './git.js';
 import { giveTo } from './give-to.js';
+import { liveCommit, placeOf } from './place.js';
 import { fullUnitName } from './policy-rules.js';
-import { isProvenGood, kindOfCurrent, layoutOf, liveRelease } from './release-layout.js';
+import { checkoutProblem, treeProblem } from './preflight-in-place.js';
+import { isInPlace, isProvenGood, kindOfCurrent, layoutOf, liveRelease } from './release-layout.js';
+import { isSettled } from './settled.js';
 import type { RunStep, StepContext, StepEnd, Systemd } from './step.js';
 
 /** Looks whether a deployment can work on this host, before anything is done; makes the empty folder it goes to. */
 export const preflight: RunStep<Preflight> = async (spec, context) =>
   (await policyProblem(context)) ??
   (await hostProblem(context.target, context.systemd)) ??
-  (await folderProblem(context)) ??
-  (await currentProblem(context)) ??
   (await gitProblem(context)) ??
+  (await (isInPlace(context.target) ? treeProblem(context) : releasesProblem(context))) ??
   (await spaceProblem(spec, context)) ??
-  (await whatIsLive(context));
+  (await whatIsLive(spec, context));
 
-async function whatIsLive({ target }: StepContext): Promise<StepEnd> {
-  const live = await liveRelease(target);
-  return succeeded({ previousRelease: live, previousProvenGood: await isProvenGood(target, live) });
+async function whatIsLive(spec: Preflight, context: StepContext): Promise<StepEnd> {
+  const live = await liveCommit(context);
+  const previousProvenGood = await isProvenGood(placeOf(context), live);
+  const settled = spec.settle ? { settled: await isSettled(spec, context) } : {};
+  return succeeded({ previousRelease: live, previousProvenGood, ...settled });
 }
 
 /** What the host lacks for this target: found by looking only. */
@@ -35,14 +38,12 @@ export async function hostProblem(
   systemd: Systemd | null,
   own: HostUser = ownUser(),
 ): Promise<FailedEnd | null> {
-  return layoutProblem(target) ?? (await userProblem(target, own)) ?? (await unitProblem(target, systemd));
-}
-
-function layoutProblem(target: Target): FailedEnd | null {
-  if (target.layout === Layout.RELEASES) return null;
-  return failed('preflight_failed', 'layout in_place is not available in this version', {
-    hint: 'set `repository:` and `layout: releases` for this fraise',
-  });
+  return (
+    (await userProblem(target, own)) ??
+    (isInPlace(target) ? await checkoutProblem(target) : null) ??
+    (await unitProblem(target.systemdService, systemd)) ??
+    (await unitProblem(target.systemdSocket, systemd))
+  );
 }
 
 async function policyProblem({ target, step, policy }: StepContext): Promise<StepEnd | null> {
@@ -62,6 +63,10 @@ async function userProblem({ user }: Target, own: HostUser): Promise<FailedEnd |
     hint: `sudo useradd --system --home /nonexistent ${user}`,
     facts: { user },
   });
+}
+
+async function releasesProblem(context: StepContext): Promise<StepEnd | null> {
+  return (await folderProblem(context)) ?? (await currentProblem(context));
 }
 
 /** Made if it is not there, for the user the code runs as. */
@@ -91,9 +96,9 @@ async function currentProblem({ target }: StepContext): Promise<StepEnd | null> 
   });
 }
 
-async function unitProblem(target: Target, systemd: Systemd | null): Promise<FailedEnd | null> {
-  if (target.systemdService === '') return null;
-  const unit = fullUnitName(target.systemdService);
+async function unitProblem(name: string, systemd: Systemd | null): Promise<FailedEnd | null> {
+  if (name === '') return null;
+  const unit = fullUnitName(name);
   if (systemd === null) {
     return failed('preflight_failed', `${unit} cannot be restarted: there is no systemd on this host`, {
       hint: 'use `restart: {command: […]}` in the configuration',

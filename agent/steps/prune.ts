@@ -1,27 +1,48 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Prune } from '../../proto/gen/fraisier/v1/plan.js';
+import { repositoryOf } from './checkout.js';
 import { endOfCommand, endOfDiskError, failed, succeeded } from './ends.js';
 import { gitOf, isOk, mirrorFolder } from './git.js';
 import { tidyMirror } from './mirror.js';
-import { isFolder, layoutOf, listReleases, liveRelease, markFile } from './release-layout.js';
+import { liveCommit, placeOf } from './place.js';
+import { isFolder, layoutOf, listReleases, markFile } from './release-layout.js';
 import type { ReleaseMark } from './release-layout.js';
+import { releasesInUse } from './releases-in-use.js';
 import type { RunStep, StepContext, StepEnd } from './step.js';
 
 /** Removes the releases that are not kept, and what killed attempts left; tidies the mirror. */
 export const prune: RunStep<Prune> = async (spec, context) => {
   try {
-    const superfluous = toRemove(await listReleases(context.target), await liveRelease(context.target), spec);
-    const problem = await remove(superfluous, context);
+    const superfluous = toRemove(await listReleases(placeOf(context)), await liveCommit(context), spec);
+    const used = await inUse(superfluous, context);
+    const removed = superfluous.filter((commit) => !used.has(commit));
+    const problem = await remove(removed, context);
     if (problem !== null) return problem;
     await tidy(context);
-    return succeeded({
-      summary: superfluous.length === 0 ? 'nothing to remove' : `removed ${superfluous.join(', ')}`,
-    });
+    return succeeded({ summary: summaryOf(removed, [...used.keys()]) });
   } catch (error) {
     return endOfDiskError(error, 'removing old releases', 'prune_failed');
   }
 };
+
+/** Releases below which a process works still, each with one such; every one is a note. They go when it has ended. */
+async function inUse(
+  commits: readonly string[],
+  context: StepContext,
+): Promise<ReadonlyMap<string, number>> {
+  const used = await releasesInUse(placeOf(context), commits, context.now());
+  for (const [commit, pid] of used) {
+    const facts = { release: commit, pid: String(pid) };
+    await context.note('in_use', `the release ${commit} is kept: process ${pid} works in it`, facts);
+  }
+  return used;
+}
+
+function summaryOf(removed: readonly string[], used: readonly string[]): string {
+  const kept = used.length === 0 ? '' : `; kept ${used.join(', ')}, in which processes work`;
+  return `${removed.length === 0 ? 'nothing to remove' : `removed ${removed.join(', ')}`}${kept}`;
+}
 
 interface Release {
   readonly commit: string;
@@ -64,8 +85,8 @@ function stagedSince({ mark }: Release): string {
 
 /** The mark first: a folder without one is known to be rubbish. */
 async function remove(commits: readonly string[], context: StepContext): Promise<StepEnd | null> {
-  const { releases } = layoutOf(context.target);
-  for (const commit of commits) await rm(markFile(context.target, commit), { force: true });
+  const { releases } = layoutOf(placeOf(context));
+  for (const commit of commits) await rm(markFile(placeOf(context), commit), { force: true });
   const names = (await isFolder(releases)) ? await readdir(releases) : [];
   const rubbish = [...commits, ...names.filter((name) => name.includes('.staging-'))].map((name) =>
     join(releases, name),
@@ -83,6 +104,7 @@ async function remove(commits: readonly string[], context: StepContext): Promise
 
 /** What git says is in the log; a mirror that is not tidy still works. */
 async function tidy(context: StepContext): Promise<void> {
-  const mirror = mirrorFolder(context.stateFolder, context.target.repository);
-  if (context.target.repository !== '' && (await isFolder(mirror))) await tidyMirror(gitOf(context), mirror);
+  const repository = await repositoryOf(context.target);
+  const mirror = mirrorFolder(context.stateFolder, repository);
+  if (repository !== '' && (await isFolder(mirror))) await tidyMirror(gitOf(context), mirror);
 }

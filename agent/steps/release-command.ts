@@ -1,4 +1,4 @@
-import { releaseFolder } from './release-layout.js';
+import { treeOf, workFolder } from './place.js';
 import type { StepCommand, StepContext } from './step.js';
 
 /** A command of the plan in the tree of a release: its folder, user and environment. */
@@ -9,11 +9,11 @@ export function releaseCommand(
   more: { readonly capture?: boolean; readonly environment?: Readonly<Record<string, string>> } = {},
 ): StepCommand {
   const { target } = context;
-  const release = releaseFolder(target, spec.commit);
+  const release = treeOf(context, spec.commit);
   const user = spec.user === '' ? target.user : spec.user;
   return {
     argv,
-    cwd: release,
+    cwd: workFolder(release, target),
     environment: {
       FRAISIER_FRAISE: target.fraise,
       FRAISIER_ENVIRONMENT: target.environment,

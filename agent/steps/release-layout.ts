@@ -1,6 +1,7 @@
 import { lstat, open, readdir, readFile, readlink, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { FraisierError } from '../../proto/error-codes.js';
+import { Layout } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Target } from '../../proto/gen/fraisier/v1/plan.js';
 import { isCode } from './ends.js';
 
@@ -17,6 +18,11 @@ export interface ReleaseLayout {
 export function layoutOf(target: Pick<Target, 'appPath'>): ReleaseLayout {
   const app = target.appPath.replace(/\/+$/, '');
   return { app, releases: join(app, 'releases'), shared: join(app, 'shared'), current: join(app, 'current') };
+}
+
+/** Whether it is an existing checkout that is updated where it is. */
+export function isInPlace({ layout }: Pick<Target, 'layout'>): boolean {
+  return layout === Layout.IN_PLACE;
 }
 
 const FULL_COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
@@ -40,6 +46,8 @@ export interface ReleaseMark {
   readonly provenGoodAt: string | null;
   /** What was live when this one was activated. */
   readonly previous: string | null;
+  /** Steps that are done once per release and succeeded in it, each with the digest of the command it ran. */
+  readonly done?: Readonly<Record<string, string>>;
 }
 
 /** Null when it was never staged to its end. */
@@ -50,8 +58,9 @@ export async function readReleaseMark(
   try {
     const mark = JSON.parse(await readFile(markFile(target, commit), 'utf8')) as Partial<ReleaseMark> | null;
     if (typeof mark?.stagedAt !== 'string') return null;
-    const { stagedAt, activatedAt = null, provenGoodAt = null, previous = null } = mark;
-    return { commit, stagedAt, activatedAt, provenGoodAt, previous };
+    const { stagedAt, activatedAt = null, provenGoodAt = null, previous = null, done } = mark;
+    const known = { commit, stagedAt, activatedAt, provenGoodAt, previous };
+    return done === undefined ? known : { ...known, done };
   } catch (error) {
     if (isCode(error, 'ENOENT') || error instanceof SyntaxError) return null;
     throw error;

@@ -2,11 +2,12 @@ import { lstat, mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { failed } from './ends.js';
 import { giveTo } from './give-to.js';
+import { workFolder } from './place.js';
 import { layoutOf, releaseFolder } from './release-layout.js';
 import type { StepContext, StepEnd } from './step.js';
 
 /**
- * Puts links to `shared/<path>` where the target's shared paths are in the tree. What the first release holds there
+ * Puts links to `shared/<path>` where the target's shared paths are in the tree, seen from the folder it works in. What the first release holds there
  * becomes the shared content; a path that is in neither is made as an empty folder, or, with a dot in its name, left to
  * be made (its folder is there). Null when all went well. No link of the commit is ever followed.
  */
@@ -77,6 +78,6 @@ async function linkTo(tree: string, path: string, context: StepContext): Promise
   const place = join(tree, path);
   await rm(place, { recursive: true, force: true });
   await mkdir(dirname(place), { recursive: true });
-  const release = releaseFolder(context.target, context.commit);
+  const release = workFolder(releaseFolder(context.target, context.commit), context.target);
   await symlink(relative(dirname(join(release, path)), join(layoutOf(context.target).shared, path)), place);
 }

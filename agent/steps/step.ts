@@ -1,5 +1,5 @@
 import type { Outcome } from '../../proto/gen/fraisier/v1/agent.js';
-import type { Reason, Step, StepResult, Target } from '../../proto/gen/fraisier/v1/plan.js';
+import type { Phase, Reason, Step, StepResult, Target } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Policy } from '../policy.js';
 
 /** How a step ended. A failed step is a result, a cancelled one did not fail, an interrupted one is neither. */
@@ -16,6 +16,7 @@ export type StepEnd =
 /** What a step is given: everything it may touch. No step knows the stream, the journal or another step. */
 export interface StepContext {
   readonly runId: string;
+  readonly phase: Phase;
   readonly target: Target;
   readonly commit: string;
   readonly step: Step;
@@ -48,21 +49,41 @@ export interface StepCommand {
   readonly environmentFile?: string;
   /** Keep standard output (up to 1 MiB) for the caller beside the log; the default logs both streams only. */
   readonly capture?: boolean;
+  /** Stopped after this long (`timed_out`), and its traces removed at its end: for one of many short looks. */
+  readonly limitMs?: number;
 }
 
 /** Errors are values here: only a broken agent throws. */
 export type CommandEnd =
-  | { readonly ended: 'exited'; readonly exitCode: number; readonly output: string }
+  | {
+      readonly ended: 'exited';
+      readonly exitCode: number;
+      readonly output: string;
+      /** The end of what it printed to standard error, where standard output was kept apart. */
+      readonly errors?: string;
+    }
   | { readonly ended: 'signalled'; readonly signal: string }
   | { readonly ended: 'not_found'; readonly message: string }
   | { readonly ended: 'stopped'; readonly reason: Reason }
   | { readonly ended: 'unknown'; readonly reason: Reason };
 
+export type RestartVerb = 'restart' | 'reload' | 'try-restart';
+
 export interface Systemd {
   /** Properties of a unit as `systemctl show` prints them. */
   show(unit: string, properties: readonly string[]): Promise<Readonly<Record<string, string>>>;
-  restart(unit: string, signal: AbortSignal): Promise<CommandEnd>;
+  /** Several are one job: systemd orders them, a socket before its service. */
+  restart(units: readonly string[], signal: AbortSignal, verb?: RestartVerb): Promise<CommandEnd>;
   stop(unit: string, signal: AbortSignal): Promise<CommandEnd>;
+  start(unit: string, signal: AbortSignal): Promise<CommandEnd>;
+  enable(unit: string, signal: AbortSignal): Promise<CommandEnd>;
+  disable(unit: string, signal: AbortSignal): Promise<CommandEnd>;
+  /** Forgets that the unit failed, and its last result; nothing happens to one that did not. */
+  resetFailed(unit: string, signal: AbortSignal): Promise<CommandEnd>;
+  /** Reads the unit files again. */
+  daemonReload(signal: AbortSignal): Promise<CommandEnd>;
+  /** Where the host's own unit files lie. */
+  readonly unitFolder: string;
   /** The last lines the unit wrote to the journal. */
   journalTail(unit: string, lines: number): Promise<string>;
 }

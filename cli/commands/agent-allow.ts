@@ -12,8 +12,10 @@ export class AgentAllow extends FraisierCommand {
   async run(): Promise<number> {
     const { flags } = await this.parse(AgentAllow);
     const wanted = allowedBy(flags);
-    if (Object.values(wanted).every((values) => values.length === 0)) {
-      throw new Errors.CLIError('nothing to allow: say --repository, --path, --unit, --user or --command');
+    if (Object.values(wanted).every((values) => Object.keys(values).length === 0)) {
+      throw new Errors.CLIError(
+        'nothing to allow: say --repository, --path, --unit, --unit-file, --user or --command',
+      );
     }
     const { allowInPolicy } = await import('../../agent/main.js');
     const policy = flags.policy ?? readEnvironment().policyFile;

@@ -9,12 +9,25 @@ const FILES_SHOWN = 10;
 
 /** `deploy --dry-run`: what would happen, as each host sees it. Nothing was changed. */
 export function planFromHosts(preview: DeploymentPreview, look: Look): string {
-  const migration = preview.migratingHost === '' ? [] : [`migrations run once, on ${preview.migratingHost}`];
+  if (preview.undoes !== '') return lines([`plan: ${preview.undoes} would be undone, and the fraise locked`]);
+  const migration = migrations(preview);
   const noReturn =
     preview.pointOfNoReturn === '' ? [] : [look.ink.yellow(`point of no return: ${preview.pointOfNoReturn}`)];
   const warnings = preview.warnings.map((warning) => look.ink.yellow(`warning: ${warning}`));
   const hosts = preview.hosts.flatMap((host) => hostLines(host, look));
-  return lines([`plan: ${subject(preview)}`, ...migration, ...noReturn, ...warnings, ...hosts]);
+  const back = preview.rollback === undefined ? '' : `  (rollback from ${short(preview.rollback.from)})`;
+  return lines([`plan: ${subject(preview)}${back}`, ...migration, ...noReturn, ...warnings, ...hosts]);
+}
+
+function migrations({ migratingHost, rollback, kind }: DeploymentPreview): string[] {
+  if (kind !== 'rollback') return migratingHost === '' ? [] : [`migrations run once, on ${migratingHost}`];
+  if (rollback === undefined || rollback.applied.length === 0)
+    return [
+      rollback?.codeOnly === true
+        ? 'the database is left as it is (--code-only)'
+        : 'the database stays as it is',
+    ];
+  return [`then the database goes down, on ${migratingHost}: ${rollback.applied.join(', ')}`];
 }
 
 function hostLines(host: PreviewedHost, look: Look): string[] {
@@ -34,9 +47,17 @@ function previewLines(preview: HostPreview, look: Look): string[] {
     ...staged,
     ...preview.refusals.map((refusal) => look.ink.red(`would refuse: ${refusal.message}`)),
     ...preview.refusals.filter(({ hint }) => hint !== '').map(({ hint }) => `next: ${hint}`),
-    ...preview.estimatedMigrations.map((migration) => `migration (estimated): ${migration}`),
+    ...preview.estimatedMigrations.map((migration) =>
+      preview.irreversibleMigrations.includes(migration)
+        ? look.ink.yellow(`migration (estimated): ${migration}, which has no way down`)
+        : `migration (estimated): ${migration}`,
+    ),
     ...preview.files.slice(0, FILES_SHOWN).map(({ change, path }) => `${change} ${path}`),
     ...(more > 0 ? [`and ${more} more files (--json lists them all)`] : []),
+    ...preview.unitFiles.flatMap(({ path, change, lines: changed }) => [
+      `unit file ${change} ${path}`,
+      ...changed.map((line) => `  ${line}`),
+    ]),
     `free: ${gigabytes(preview.freeBytes)}`,
   ];
 }

@@ -1,4 +1,5 @@
 import type { ListWebhooksResponse, Webhook } from '../../proto/gen/fraisier/v1/control.js';
+import { withoutControls } from '../for-terminal.js';
 import type { Look } from '../look.js';
 import { fields, lines, table } from './table.js';
 import { ago, instant, orDash, short, status } from './words.js';
@@ -21,7 +22,7 @@ export function webhookTable({ webhooks, next }: ListWebhooksResponse, look: Loo
   return table(head, rows, look) + (next === '' ? '' : lines([`more: --cursor ${next}`]));
 }
 
-/** One delivery whole. */
+/** One delivery whole, with its body if that was asked for. */
 export function webhookWhole(webhook: Webhook, look: Look): string {
   return (
     lines([`${look.ink.bold(webhook.id)}  ${status(webhook.verdict, look)}`]) +
@@ -33,12 +34,38 @@ export function webhookWhole(webhook: Webhook, look: Look): string {
       ['delivery', webhook.deliveryId],
       ['event', webhook.event],
       ['repository', webhook.repository],
+      ['fraises', webhook.fraises.join(', ')],
       ['branch', webhook.branch],
       ['tag', webhook.tag],
       ['commit', webhook.commit],
       ['sender', webhook.sender],
-      ['repeats', webhook.originalId],
+      ['signed with', webhook.matchedSecret || 'nothing that was verified'],
+      ['replays', webhook.replayedBy === '' ? '' : `${webhook.originalId}, for ${webhook.replayedBy}`],
+      ['repeats', webhook.replayedBy === '' ? webhook.originalId : ''],
+      ['repeated by', webhook.repeatedBy.join(', ')],
       ['deployments', webhook.deployments.join(', ')],
+      ...Object.entries(webhook.headers).sort().map(([name, value]): [string, string] => ['header', `${name}: ${value}`]),
+      ['body', bodyOf(webhook)],
+    ]) +
+    (webhook.body.length === 0 ? '' : lines(['', withoutControls(webhook.body.toString(), 'lines')]))
+  );
+}
+
+/** What came of a replay. */
+export function webhookReplayed(webhook: Webhook, look: Look): string {
+  const { id, originalId, deployments, reason } = webhook;
+  const came = deployments.length === 0 ? 'nothing is deployed' : `queued ${deployments.join(', ')}`;
+  return (
+    lines([`${originalId} was judged again as ${look.ink.bold(id)}: ${status(webhook.verdict, look)}, ${came}`]) +
+    fields([
+      ['why', reason?.message ?? ''],
+      ['next', reason?.hint ?? ''],
     ])
   );
+}
+
+function bodyOf({ bodyBytes, body }: Webhook): string {
+  if (bodyBytes === undefined) return 'none is kept';
+  if (body.length === 0) return `${bodyBytes} bytes: show it with --body`;
+  return body.length < bodyBytes ? `${bodyBytes} bytes, of which these are the first ${body.length}` : `${bodyBytes} bytes`;
 }

@@ -1,6 +1,7 @@
-import { DeploymentPlan } from '../../proto/gen/fraisier/v1/plan.js';
+import { DeploymentPlan, Rollback } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { DeploymentRow, NewDeployment } from '../deployments/ledger.js';
+import { toBuffer } from './row.js';
 
 /** A row of tb_deployment, as the driver returns it. */
 export interface DeploymentRecord {
@@ -21,6 +22,7 @@ export interface DeploymentRecord {
   readonly force: boolean;
   readonly only_hosts: readonly string[];
   readonly pushed_at: Date | null;
+  readonly rollback: Uint8Array | null;
   readonly reason: Reason | null;
   readonly plan: Uint8Array | null;
   readonly old_version: string | null;
@@ -54,6 +56,7 @@ export function deploymentFromRecord(record: DeploymentRecord): DeploymentRow {
     force: record.force,
     onlyHosts: record.only_hosts,
     pushedAt: record.pushed_at,
+    rollback: record.rollback === null ? null : Rollback.decode(record.rollback),
     reason: record.reason,
     plan: record.plan === null ? null : DeploymentPlan.decode(record.plan),
     oldVersion: record.old_version,
@@ -87,5 +90,6 @@ export function newDeploymentColumns(deployment: NewDeployment): Omit<Partial<De
     force: deployment.force,
     only_hosts: deployment.onlyHosts,
     pushed_at: deployment.pushedAt,
+    rollback: deployment.rollback === null ? null : toBuffer(Rollback.encode(deployment.rollback).finish()),
   };
 }

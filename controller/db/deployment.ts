@@ -109,6 +109,26 @@ export async function lastSucceeded(
   return firstOf(records);
 }
 
+/** Newest end first; those that never started are left out. */
+export async function endedDeployments(
+  db: Db,
+  fraise: string,
+  environment: string,
+  limit: number,
+): Promise<readonly DeploymentRow[]> {
+  const records = await db('tb_deployment')
+    .where({ fraise, environment })
+    .whereNotNull('started_at')
+    .whereNotNull('finished_at')
+    .orderBy([
+      { column: 'finished_at', order: 'desc' },
+      { column: 'position', order: 'desc' },
+    ])
+    .limit(limit)
+    .select<DeploymentRecord[]>();
+  return records.map(deploymentFromRecord);
+}
+
 function firstOf([record]: readonly DeploymentRecord[]): DeploymentRow | null {
   return record === undefined ? null : deploymentFromRecord(record);
 }

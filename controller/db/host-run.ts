@@ -28,6 +28,7 @@ interface Row {
   readonly previous_proven_good: boolean | null;
   readonly migration: MigrationState | null;
   readonly live_release: string | null;
+  readonly settled: boolean;
   readonly created_at: Date;
   readonly dispatched_at: Date | null;
   readonly started_at: Date | null;
@@ -106,6 +107,7 @@ function changedColumns(db: Db, change: RunChange): Record<string, unknown> {
     previousProvenGood: (is) => ({ previous_proven_good: is }),
     migration: (state) => ({ migration: toJson(state) }),
     liveRelease: (release) => ({ live_release: release }),
+    settled: (is) => ({ settled: is }),
     dispatched: (is) => (is ? { dispatched_at: clock(db) } : {}),
     started: (is) => (is ? { started_at: clock(db) } : {}),
     finished: (is) => (is ? { finished_at: clock(db) } : {}),
@@ -135,6 +137,7 @@ function fromRow(row: Row): RunRow {
     previousProvenGood: row.previous_proven_good,
     migration: row.migration,
     liveRelease: row.live_release,
+    settled: row.settled,
     createdAt: row.created_at,
     dispatchedAt: row.dispatched_at,
     startedAt: row.started_at,

@@ -2,12 +2,15 @@ import type { Knex } from 'knex';
 import type { Ledger } from '../deployments/ledger.js';
 import * as agents from './agent.js';
 import { audit } from './audit.js';
+import * as branches from './branch-check.js';
 import * as configurations from './config-revision.js';
 import { orDatabaseAway } from './connection-failure.js';
 import * as deployments from './deployment.js';
 import * as runs from './host-run.js';
 import * as joinTokens from './join-token.js';
-import { outbox } from './outbox.js';
+import * as locks from './lock.js';
+import * as notifications from './outbox.js';
+import * as pending from './pending-delivery.js';
 import * as questions from './question.js';
 import { select } from './row.js';
 import type { Db } from './row.js';
@@ -47,9 +50,19 @@ function bound(db: Db, transaction: Ledger['transaction']): Ledger {
     claimDelivery: bind(webhooks.claimDelivery),
     insertDelivery: bind(webhooks.insertDelivery),
     holdClaimed: bind(webhooks.holdClaimed),
+    holdDelivery: bind(webhooks.holdDelivery),
+    startedBy: bind(webhooks.startedBy),
     releaseClaim: bind(webhooks.releaseClaim),
+    receivedAt: bind(pending.receivedAt),
+    moveDelivery: bind(pending.moveDelivery),
+    takePending: bind(pending.takePending),
+    postponePending: bind(pending.postponePending),
+    takeBranchCheck: bind(branches.takeBranchCheck),
+    noteBranchHead: bind(branches.noteBranchHead),
+    wasDelivered: bind(branches.wasDelivered),
+    missedDelivery: bind(branches.missedDelivery),
     audit: bind(audit),
-    outbox: bind(outbox),
+    ...bindOutbox(bind),
     wake: bind(wake),
   };
 }
@@ -69,6 +82,11 @@ function bindRecordKeeping(bind: Bind) {
     moveDeployment: bind(deployments.moveDeployment),
     unfinishedDeployments: bind(deployments.unfinishedDeployments),
     lastSucceeded: bind(deployments.lastSucceeded),
+    endedDeployments: bind(deployments.endedDeployments),
+    insertLock: bind(locks.insertLock),
+    lockOn: bind(locks.lockOn),
+    locks: bind(locks.locks),
+    releaseLock: bind(locks.releaseLock),
     insertRun: bind(runs.insertRun),
     run: bind(runs.run),
     holdRun: bind(runs.holdRun),
@@ -101,6 +119,18 @@ function bindHosts(bind: Bind) {
     openQuestions: bind(questions.openQuestions),
     question: bind(questions.question),
     answerQuestion: bind(questions.answerQuestion),
+  };
+}
+
+function bindOutbox(bind: Bind) {
+  return {
+    outbox: bind(notifications.outbox),
+    unaddressedNotifications: bind(notifications.unaddressedNotifications),
+    addressNotification: bind(notifications.addressNotification),
+    claimNotification: bind(notifications.claimNotification),
+    endNotification: bind(notifications.endNotification),
+    retryNotification: bind(notifications.retryNotification),
+    holdLane: bind(notifications.holdLane),
   };
 }
 

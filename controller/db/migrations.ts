@@ -16,6 +16,10 @@ import * as fraiseStatus from './migrations/0014-fraise-status.js';
 import * as deploymentHistory from './migrations/0015-deployment-history.js';
 import * as deploymentStats from './migrations/0016-deployment-stats.js';
 import * as webhookHistory from './migrations/0017-webhook-history.js';
+import * as rollback from './migrations/0018-rollback.js';
+import * as notifications from './migrations/0019-notifications.js';
+import * as deliveryRecord from './migrations/0020-delivery-record.js';
+import * as questionsOfDeliveries from './migrations/0021-questions-of-deliveries.js';
 
 type Step = Pick<Knex.Migration, 'up'> & Required<Pick<Knex.Migration, 'down'>>;
 
@@ -38,6 +42,10 @@ export const MIGRATIONS: Readonly<Record<string, Step>> = {
   '0015-deployment-history': deploymentHistory,
   '0016-deployment-stats': deploymentStats,
   '0017-webhook-history': webhookHistory,
+  '0018-rollback': rollback,
+  '0019-notifications': notifications,
+  '0020-delivery-record': deliveryRecord,
+  '0021-questions-of-deliveries': questionsOfDeliveries,
 };
 
 /** For knex: `{ migrationSource }`. */

@@ -10,7 +10,7 @@ import { logs } from './run-log.js';
 import { asked } from './row.js';
 import type { Db } from './row.js';
 import { stats } from './stats.js';
-import { deliveriesBefore, delivery, deliveryFromRecord } from './webhook-event.js';
+import { deliveriesBefore, delivery, lineFromRecord } from './webhook-event.js';
 
 /** The screens' reads over PostgreSQL; `database_away` when it cannot be asked, `usage` for a cursor that is none. */
 export function createRecords(db: Db): Records {
@@ -45,7 +45,7 @@ async function deployments(db: Db, query: DeploymentQuery): Promise<Page<Deploym
 
 async function deliveries(db: Db, query: DeliveryQuery): ReturnType<Records['deliveries']> {
   const records = await deliveriesBefore(db, query, positionOf(query.cursor));
-  return page(records, query.limit, deliveryFromRecord);
+  return page(records, query.limit, lineFromRecord);
 }
 
 /** `records` may be one longer than the page: then there is a next one, after the page's last row. */

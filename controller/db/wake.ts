@@ -20,6 +20,7 @@ export function topicOf(payload: string | undefined): WakeTopic | null {
 
 const KEYS: Readonly<Record<WakeTopic['about'], string>> = {
   deployment: 'id',
+  delivery: 'id',
   events: 'deploymentId',
   host: 'name',
   logs: 'deploymentId',

@@ -1,7 +1,9 @@
 import type { Knex } from 'knex';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import type { DeliveryRow, NewDelivery } from '../deployments/ledger.js';
-import type { DeliveryQuery } from '../deployments/records.js';
+import type { DeliveryRow, DeploymentRow, NewDelivery } from '../deployments/ledger.js';
+import type { DeliveryLine, DeliveryQuery, WholeDelivery } from '../deployments/records.js';
+import { deploymentFromRecord } from './deployment-row.js';
+import type { DeploymentRecord } from './deployment-row.js';
 import { asked, bytes, select, toBuffer, toJson } from './row.js';
 import type { Db } from './row.js';
 
@@ -24,40 +26,74 @@ export interface DeliveryRecord {
   readonly body: Uint8Array | null;
   readonly matched_secret: string | null;
   readonly original_id: string | null;
+  readonly replayed_by: string | null;
+  readonly fraises: readonly string[];
+  readonly body_bytes: number | null;
   readonly received_at: Date;
   readonly deployments: readonly string[];
 }
 
 /** Waits for a concurrent claim of the same id to commit or fail. */
 export async function claimDelivery(db: Db, delivery: NewDelivery): Promise<DeliveryRow | null> {
-  const [record] = await db('tb_webhook_event')
+  const [stored] = await db('tb_webhook_event')
     .insert({ ...columns(delivery), claimed: true })
     .onConflict(db.raw('(provider, delivery_id) where claimed') as never)
     .ignore()
-    .returning<DeliveryRecord[]>('*');
-  return record === undefined ? null : deliveryFromRecord({ ...record, deployments: [] });
+    .returning<Inserted[]>('received_at');
+  return stored === undefined ? null : asInserted(delivery, stored, true);
 }
 
 /** Without the claim, so never refused as a repeat. */
 export async function insertDelivery(db: Db, delivery: NewDelivery): Promise<DeliveryRow> {
-  const [record] = await db('tb_webhook_event')
+  const [stored] = await db('tb_webhook_event')
     .insert({ ...columns(delivery), claimed: false })
-    .returning<DeliveryRecord[]>('*');
-  return deliveryFromRecord({ ...(record as DeliveryRecord), deployments: [] });
+    .returning<Inserted[]>('received_at');
+  return asInserted(delivery, stored as Inserted, false);
+}
+
+type Inserted = Pick<DeliveryRecord, 'received_at'>;
+
+/** What was stored is what was handed in; its body need not come back. */
+function asInserted(delivery: NewDelivery, { received_at }: Inserted, claimed: boolean): DeliveryRow {
+  return { replayedBy: null, fraises: [], ...delivery, claimed, receivedAt: received_at, deployments: [] };
 }
 
 /** Locked until the transaction ends; null when nobody claims this id. */
 export async function holdClaimed(db: Db, provider: string, deliveryId: string): Promise<DeliveryRow | null> {
+  return await held(db, 'provider = ? and delivery_id = ? and claimed', [provider, deliveryId]);
+}
+
+/** Locked until the transaction ends; null when there is none of this id. */
+export async function holdDelivery(db: Db, id: string): Promise<DeliveryRow | null> {
+  return await held(db, 'id = ?', [id]);
+}
+
+async function held(db: Db, which: string, bindings: readonly string[]): Promise<DeliveryRow | null> {
   const [record] = await select<DeliveryRecord>(
     db,
     `select delivery.*,
             array(select id from tb_deployment where webhook_id = delivery.id order by position) as deployments
        from tb_webhook_event delivery
-      where provider = ? and delivery_id = ? and claimed
+      where ${which}
         for update of delivery`,
-    [provider, deliveryId],
+    bindings,
   );
   return record === undefined ? null : deliveryFromRecord(record);
+}
+
+/** By any of its rows; oldest first. */
+export async function startedBy(
+  db: Db,
+  provider: string,
+  deliveryId: string,
+): Promise<readonly DeploymentRow[]> {
+  const records = await select<DeploymentRecord>(
+    db,
+    `select started.* from tb_deployment started join tb_webhook_event delivery on delivery.id = started.webhook_id
+      where delivery.provider = ? and delivery.delivery_id = ? order by started.position`,
+    [provider, deliveryId],
+  );
+  return records.map(deploymentFromRecord);
 }
 
 /** The row stays, without its claim. */
@@ -66,23 +102,64 @@ export async function releaseClaim(db: Db, id: string): Promise<void> {
 }
 
 /** Null when there is none of this id. */
-export async function delivery(db: Db, id: string): Promise<DeliveryRow | null> {
-  const [record] = await db('v_webhook_history').where({ id }).select<DeliveryRecord[]>();
-  return record === undefined ? null : deliveryFromRecord(record);
+export async function delivery(db: Db, id: string, withBody: boolean): Promise<WholeDelivery | null> {
+  const [record] = await db('v_webhook_history')
+    .where({ id })
+    .select<(DeliveryRecord & { repeated_by: string[] })[]>(
+      ...WITHOUT_BODY,
+      db.raw('case when ? then substring(body for ?) end as body', [withBody, MOST_SHOWN]),
+      db.raw('array(select id from tb_webhook_event where original_id = ? order by position) as repeated_by', [id]),
+    );
+  return record === undefined ? null : { ...lineFromRecord(record), repeatedBy: record.repeated_by };
 }
 
 /** One more than `limit`, so that the caller sees whether there is a next page. */
 export async function deliveriesBefore(
   db: Db,
-  { verdict, limit }: DeliveryQuery,
+  { verdict, fraise, since, limit }: DeliveryQuery,
   before: number | null,
 ): Promise<DeliveryRecord[]> {
   return await db('v_webhook_history')
     .where(asked({ verdict }))
+    .whereRaw('(?::text is null or fraises @> array[?::text])', [fraise, fraise] as Knex.RawBinding[])
+    .whereRaw('(?::timestamptz is null or received_at >= ?)', [since, since] as Knex.RawBinding[])
     .whereRaw('(?::bigint is null or position < ?)', [before, before] as Knex.RawBinding[])
     .orderBy('position', 'desc')
     .limit(limit + 1)
-    .select<DeliveryRecord[]>();
+    .select<DeliveryRecord[]>(...WITHOUT_BODY, db.raw('null::bytea as body'));
+}
+
+/** Of a body, in bytes: an answer to a call holds no more than 4 MB. */
+const MOST_SHOWN = 3_000_000;
+
+/** Bodies are up to 25 MB each. */
+const WITHOUT_BODY = [
+  'id',
+  'position',
+  'provider',
+  'delivery_id',
+  'claimed',
+  'event',
+  'repository',
+  'branch',
+  'tag',
+  'commit',
+  'sender',
+  'verdict',
+  'reason',
+  'headers',
+  'matched_secret',
+  'original_id',
+  'replayed_by',
+  'fraises',
+  'body_bytes',
+  'received_at',
+  'deployments',
+];
+
+/** As `deliveryFromRecord`, with the size of the body. */
+export function lineFromRecord(record: DeliveryRecord): DeliveryLine {
+  return { ...deliveryFromRecord(record), bodyBytes: record.body_bytes };
 }
 
 /** A row of the table has no `deployments`: give it some. */
@@ -103,6 +180,8 @@ export function deliveryFromRecord(record: DeliveryRecord): DeliveryRow {
     body: record.body === null ? null : bytes(record.body),
     matchedSecret: record.matched_secret,
     originalId: record.original_id,
+    replayedBy: record.replayed_by,
+    fraises: record.fraises,
     claimed: record.claimed,
     receivedAt: record.received_at,
     deployments: record.deployments,
@@ -126,5 +205,7 @@ function columns(delivery: NewDelivery): Record<string, unknown> {
     body: delivery.body === null ? null : toBuffer(delivery.body),
     matched_secret: delivery.matchedSecret,
     original_id: delivery.originalId,
+    replayed_by: delivery.replayedBy ?? null,
+    fraises: delivery.fraises ?? [],
   };
 }

@@ -8,6 +8,7 @@ import type { DeploymentRow, Ledger, RunRow } from './ledger.js';
 import { deploymentHasEnded, type DeploymentStatus } from './lifecycle.js';
 import { latestRuns, planOf } from './runs-of-deployment.js';
 import { stepsOfRun } from './steps-of-run.js';
+import { tell } from './tell.js';
 
 /** More rounds than any decision chain has; reaching it is a bug in `decide`, not a state of the world. */
 const MAX_ROUNDS = 50;
@@ -24,33 +25,41 @@ export async function advance(edges: Edges, id: string): Promise<Date | null> {
     if (peeked.status === 'queued') await tx.holdFraise(peeked.fraise, peeked.environment);
     const held = await tx.holdDeployment(id);
     if (held === null || deploymentHasEnded(held.status)) return null;
-    if (held.status === 'queued' && !(await start(tx, held))) return null;
+    if (held.status === 'queued') {
+      const { started, until } = await start(tx, held);
+      if (!started) return until;
+    }
     return carryOn(edges, tx, id);
   });
 }
 
-/** True when it left the queue for `running`. */
-async function start(tx: Ledger, deployment: DeploymentRow): Promise<boolean> {
+/** Whether it left the queue for `running`, or when it should be asked again even if nothing happens. */
+async function start(
+  tx: Ledger,
+  deployment: DeploymentRow,
+): Promise<{ readonly started: boolean; readonly until: Date | null }> {
   const { configuration } = await configurationOf(tx, deployment.configRevision);
   const decision = considerStart(deployment, {
     configuration,
     environment: findEnvironment(configuration, deployment.fraise, deployment.environment),
     unfinished: await tx.unfinishedDeployments(pairOf(deployment)),
+    lock: await tx.lockOn(deployment.fraise, deployment.environment),
     agents: await tx.agents(),
     now: await tx.now(),
   });
   if ('start' in decision) {
     const change = { plan: decision.start, started: true, reason: null, newVersion: deployment.commit };
     const moved = await tx.moveDeployment(deployment.id, 'queued', 'running', change);
+    await tell(tx, 'deployment_started', deployment, 'running');
     await tx.wake({ about: 'deployment', id: deployment.id });
-    return moved;
+    return { started: moved, until: null };
   }
   if ('end' in decision) {
     await end(tx, deployment, decision.end, decision.reason, null);
-    return false;
+    return { started: false, until: null };
   }
   await explain(tx, deployment, decision.wait);
-  return false;
+  return { started: false, until: decision.until };
 }
 
 /** Law 7: what waits says why, and only a new reason is written. */
@@ -149,7 +158,7 @@ async function end(
   oldVersion: string | null,
 ): Promise<void> {
   await tx.moveDeployment(deployment.id, deployment.status, to, { reason, oldVersion, finished: true });
-  await tx.outbox({ topic: 'deployment_ended', payload: { deployment: deployment.id, status: to } });
+  await tell(tx, 'deployment_ended', deployment, to);
   await tx.audit({
     actor: 'controller',
     action: 'deployment_ended',

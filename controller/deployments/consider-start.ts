@@ -1,17 +1,21 @@
 import type { DeploymentPlan, Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Configuration, Environment } from '../fraises/fraises.js';
-import type { AgentRow, DeploymentRow } from './ledger.js';
+import type { AgentRow, DeploymentRow, LockRow } from './ledger.js';
+import { lockedBy } from './locked.js';
 import { makePlan } from './plan.js';
+import { inOrder } from './queue.js';
 import { cancelledBy, reason } from './reason.js';
 
 export type StartDecision =
   | { readonly start: DeploymentPlan }
   | { readonly end: 'failed' | 'cancelled'; readonly reason: Reason }
-  | { readonly wait: Reason };
+  | { readonly wait: Reason; readonly until: Date | null };
 
 export interface Queue {
   /** Every unfinished deployment of this fraise × environment, oldest first, this one among them. */
   readonly unfinished: readonly DeploymentRow[];
+  /** In force on this fraise × environment. */
+  readonly lock: LockRow | null;
   readonly agents: readonly AgentRow[];
   readonly configuration: Configuration;
   readonly environment: Environment;
@@ -22,23 +26,27 @@ export interface Queue {
 export function considerStart(deployment: DeploymentRow, queue: Queue): StartDecision {
   if (deployment.cancelRequestedBy !== null)
     return { end: 'cancelled', reason: cancelledBy(deployment.cancelRequestedBy) };
+  // Whoever rolls back needs it now; what is locked stays so for everything else.
+  if (queue.lock !== null && deployment.kind !== 'rollback')
+    return { wait: lockedBy(queue.lock), until: queue.lock.expiresAt };
   const before = ahead(deployment, queue.unfinished);
-  if (before !== null) return { wait: waitingFor(before) };
+  if (before !== null) return { wait: waitingFor(before), until: null };
   const hosts = selectHosts(queue, deployment.onlyHosts);
   if (!isNames(hosts)) return { end: 'failed', reason: hosts };
   const away = awayHosts(hosts, queue.agents, queue.now);
-  if (away !== null) return { wait: away };
-  const { environment, now } = queue;
-  return {
-    start: makePlan({ environment, commit: deployment.commit, ref: deployment.ref, hosts, madeAt: now }),
-  };
+  if (away !== null) return { wait: away, until: null };
+  return { start: planFor(deployment, queue, hosts) };
+}
+
+function planFor(deployment: DeploymentRow, queue: Queue, hosts: readonly string[]): DeploymentPlan {
+  const { commit, ref, rollback, kind, force } = deployment;
+  const { environment, now: madeAt } = queue;
+  const settle = kind === 'deploy' && !force;
+  return makePlan({ environment, commit, ref, hosts, madeAt, rollback, force, settle });
 }
 
 function ahead(deployment: DeploymentRow, unfinished: readonly DeploymentRow[]): DeploymentRow | null {
-  const active = unfinished.find((one) => one.status !== 'queued');
-  if (active !== undefined) return active;
-  const rank = (one: DeploymentRow) => (one.kind === 'rollback' ? 0 : 1);
-  const [first] = [...unfinished].sort((a, b) => rank(a) - rank(b));
+  const [first] = inOrder(unfinished);
   return first === undefined || first.id === deployment.id ? null : first;
 }
 

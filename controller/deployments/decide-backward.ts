@@ -1,6 +1,7 @@
-import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
+import type { DeploymentPlan, Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Decision, Situation } from './decide.js';
 import type { RunRow } from './ledger.js';
+import { keptOf, migrationRecord, type MigrationRecord } from './migration-record.js';
 import { failureOf, reason, withFacts } from './reason.js';
 import { endedBadly, isOpen, planOf, type LatestRuns } from './runs-of-deployment.js';
 
@@ -37,16 +38,10 @@ function undoDatabase(
   cause: Reason,
 ): Decision {
   const plan = planOf(situation.deployment);
-  const migrated = latest.dispatched('migrate')[0];
-  if (migrated === undefined) return endUndone(touched, latest, cause);
-  if (!canLookAtDatabase(plan.measure.length, plan.migrateDownTemplate.length, migrated)) {
-    return endMigrationKept(
-      touched,
-      latest,
-      migrated,
-      withFacts(cause, { migration: migrated.status === 'succeeded' ? 'kept' : 'unknown' }),
-    );
-  }
+  const record = migrationRecord(plan, latest);
+  if (record.is === 'not_begun') return endNotBegun(touched, latest, cause);
+  const kept = keptReason(plan, record, latest, cause);
+  if (kept !== null) return endMigrationKept(touched, latest, kept);
   const down = latest.of(plan.migratingHost, 'migrate_down');
   if (down === undefined) return { start: [{ host: plan.migratingHost, phase: 'migrate_down', attempt: 1 }] };
   if (isOpen(down)) return waitOrDrop(situation, [down]);
@@ -62,19 +57,36 @@ function undoDatabase(
   return endUndone(touched, latest, withFacts(cause, { migration: 'undone' }));
 }
 
-/** A failed migration is looked at (nothing may have been applied); an applied one needs a way down. */
-function canLookAtDatabase(measures: number, downs: number, migrated: RunRow): boolean {
-  return measures > 0 && (downs > 0 || migrated.status !== 'succeeded');
+/** Null: it is looked at, and what was applied is undone. */
+function keptReason(
+  plan: DeploymentPlan,
+  record: Exclude<MigrationRecord, { is: 'not_begun' }>,
+  latest: LatestRuns,
+  cause: Reason,
+): Reason | null {
+  if (record.is === 'measured') {
+    const kept = keptOf(plan, record);
+    if (kept.length === 0) return null;
+    const message = `${cause.message}; the database keeps ${record.applied.toReversed().join(', ')}: no way down for ${kept.join(', ')}`;
+    return withFacts({ ...cause, message }, { migration: 'kept', migrations: record.applied.join(' ') });
+  }
+  if (plan.migration?.status.length !== 0) return null;
+  const applied = latest.dispatched('migrate').every(({ status }) => status === 'succeeded');
+  return withFacts(cause, { migration: applied ? 'kept' : 'unknown' });
 }
 
-function endMigrationKept(
-  touched: readonly RunRow[],
-  latest: LatestRuns,
-  migrated: RunRow,
-  cause: Reason,
-): Decision {
-  if (migrated.status !== 'succeeded' || touched.length === 0) return end('failed', cause);
-  return endUndone(touched, latest, cause);
+/** What cannot be undone and belongs to a deployment that touched no host leaves a database ahead of the code. */
+function endMigrationKept(touched: readonly RunRow[], latest: LatestRuns, cause: Reason): Decision {
+  return touched.length === 0 ? end('failed', cause) : endUndone(touched, latest, cause);
+}
+
+/** Neither a host nor the database was touched, unless hosts are named. */
+function endNotBegun(touched: readonly RunRow[], latest: LatestRuns, cause: Reason): Decision {
+  const failed =
+    touched.length === 0 && latest.dispatched('migrate').length > 0 && cause.code !== 'cancelled';
+  return failed
+    ? end('failed', withFacts(cause, { migration: 'not_begun' }))
+    : endUndone(touched, latest, cause);
 }
 
 function endUndone(touched: readonly RunRow[], latest: LatestRuns, cause: Reason): Decision {

@@ -1,11 +1,11 @@
 import type { DeploymentPlan, Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Decision, Situation } from './decide.js';
-import type { RunRow } from './ledger.js';
+import type { DeploymentRow, RunRow } from './ledger.js';
+import { alreadyLive, forwardPhases, hasWayDown, isGoingBack, stopRollback } from './decide-rollback.js';
+import { refusedAsIrreversible } from './decide-irreversible.js';
 import type { RunPhase } from './lifecycle.js';
 import { cancelledBy, failureOf, reason } from './reason.js';
 import { endedBadly, isOpen, planOf, type LatestRuns } from './runs-of-deployment.js';
-
-const FORWARD: readonly RunPhase[] = ['prepare', 'migrate', 'release'];
 
 /** A running deployment: on to the next phase, or, when there is trouble, stopped and turned round. */
 export function forward(situation: Situation, latest: LatestRuns, deadline: Date): Decision {
@@ -16,9 +16,10 @@ export function forward(situation: Situation, latest: LatestRuns, deadline: Date
 /** A paused deployment: waits for `continue` or `cancel`, and then does what was asked. */
 export function pausedUntilContinued(situation: Situation, latest: LatestRuns): Decision {
   const { deployment } = situation;
-  const undoing = [...latest.inPhase('undo'), ...latest.inPhase('migrate_down')].length > 0;
+  const undoing = isGoingBack(deployment, latest.all);
   if (deployment.continueRequestedBy !== null) {
-    const again = latest.all.filter(endedBadly).filter((run) => FORWARD.includes(run.phase) !== undoing);
+    const phases = forwardPhases(deployment);
+    const again = latest.all.filter(endedBadly).filter((run) => phases.includes(run.phase) !== undoing);
     return {
       move: { to: undoing ? 'rolling_back' : 'running', reason: undoing ? causeOf(situation, latest) : null },
       start: again.map((run) => ({ host: run.host, phase: run.phase, attempt: run.attempt + 1 })),
@@ -26,20 +27,21 @@ export function pausedUntilContinued(situation: Situation, latest: LatestRuns): 
   }
   // What is going back already is not turned round again: it would pause again at once, for ever.
   if (deployment.cancelRequestedBy !== null && !undoing) {
-    const touched = somethingTouched(latest);
-    return {
-      move: { to: touched ? 'rolling_back' : 'cancelled', reason: cancelledBy(deployment.cancelRequestedBy) },
-    };
+    const why = cancelledBy(deployment.cancelRequestedBy);
+    if (!somethingTouched(latest)) return { move: { to: 'cancelled', reason: why } };
+    if (deployment.kind === 'rollback') return stopRollback(situation, latest, why);
+    return { move: { to: 'rolling_back', reason: why } };
   }
   return { wait: { reason: deployment.reason, until: null } };
 }
 
-function troubleOf({ deployment, now }: Situation, latest: LatestRuns, deadline: Date): Reason | null {
+function troubleOf(situation: Situation, latest: LatestRuns, deadline: Date): Reason | null {
+  const { deployment, now } = situation;
   if (deployment.reason !== null) return deployment.reason;
   if (deployment.cancelRequestedBy !== null) return cancelledBy(deployment.cancelRequestedBy);
-  const failed = firstFailure(latest);
+  const failed = firstFailure(deployment, latest);
   if (failed !== null) return failureOf(failed);
-  if (now < deadline || allReleased(hostsOf(planOf(deployment)), latest)) return null;
+  if (now < deadline || allReleased(unsettledHosts(situation), latest)) return null;
   const limit = planOf(deployment).timeoutMs;
   return reason('deployment_timed_out', `not done within its limit of ${limit / 1000} s`, {
     facts: { timeout_ms: String(limit) },
@@ -49,12 +51,13 @@ function troubleOf({ deployment, now }: Situation, latest: LatestRuns, deadline:
 /** Why a paused undo is under way: its own reason was overwritten by that of the pause. */
 function causeOf({ deployment }: Situation, latest: LatestRuns): Reason {
   if (deployment.cancelRequestedBy !== null) return cancelledBy(deployment.cancelRequestedBy);
-  const first = firstFailure(latest);
+  const first = firstFailure(deployment, latest);
   return first === null ? reason('run_failed', 'the deployment was stopped') : failureOf(first);
 }
 
-function firstFailure(latest: LatestRuns): RunRow | null {
-  const bad = latest.all.filter((run) => FORWARD.includes(run.phase) && endedBadly(run));
+function firstFailure(deployment: DeploymentRow, latest: LatestRuns): RunRow | null {
+  const phases = forwardPhases(deployment);
+  const bad = latest.all.filter((run) => phases.includes(run.phase) && endedBadly(run));
   return bad.sort((a, b) => Number(a.finishedAt) - Number(b.finishedAt))[0] ?? null;
 }
 
@@ -62,16 +65,36 @@ function firstFailure(latest: LatestRuns): RunRow | null {
 
 function onward(situation: Situation, latest: LatestRuns, deadline: Date): Decision {
   const plan = planOf(situation.deployment);
-  const hosts = hostsOf(plan);
-  const preparing = phaseOn(hosts, 'prepare', latest);
+  const preparing = phaseOn(hostsOf(plan), 'prepare', latest);
   if (preparing !== 'done') return preparing;
+  const hosts = unsettledHosts(situation);
+  if (hosts.length === 0) return { move: { to: 'unchanged', reason: alreadyLive(situation.deployment) } };
+  const unmeasured = latest.of(plan.migratingHost, 'prepare');
+  if (unmeasured?.settled === true)
+    return { start: [{ host: unmeasured.host, phase: 'prepare', attempt: unmeasured.attempt + 1 }] };
   if (mustMigrate(situation, latest)) {
+    const refused =
+      latest.of(plan.migratingHost, 'migrate') === undefined ? refusedAsIrreversible(plan, latest) : null;
+    if (refused !== null) return { move: { to: 'failed', reason: refused } };
     const migrating = phaseOn([plan.migratingHost], 'migrate', latest);
     if (migrating !== 'done') return migrating;
   }
-  const releasing = releaseByBatch(situation, latest);
+  const releasing = releaseByBatch(situation, hosts, latest);
   if (releasing !== 'done') return releasing;
+  if (hasWayDown(situation)) {
+    const down = phaseOn([plan.migratingHost], 'migrate_down', latest);
+    if (down !== 'done') return down;
+  }
   return prune(situation, hosts, latest, deadline);
+}
+
+/**
+ * Those that have something to do. A host that said it is settled is not touched again; one that migrates then prepares a
+ * second time, without being asked, because only the whole of `prepare` measures the database.
+ */
+function unsettledHosts({ deployment, runs }: Situation): readonly string[] {
+  const settled = runs.filter((run) => run.phase === 'prepare' && run.settled).map((run) => run.host);
+  return hostsOf(planOf(deployment)).filter((host) => !settled.includes(host));
 }
 
 function phaseOn(hosts: readonly string[], phase: RunPhase, latest: LatestRuns): Decision | 'done' {
@@ -83,14 +106,19 @@ function phaseOn(hosts: readonly string[], phase: RunPhase, latest: LatestRuns):
 
 /** Nothing to do when the tool itself said, at the end of `prepare`, that nothing is pending. */
 function mustMigrate({ deployment }: Situation, latest: LatestRuns): boolean {
-  const { migratingHost, measure } = planOf(deployment);
-  if (migratingHost === '') return false;
+  const { migratingHost, migration } = planOf(deployment);
+  if (migratingHost === '' || deployment.kind === 'rollback') return false;
   const pending = latest.of(migratingHost, 'prepare')?.migration?.pending;
-  return measure.length === 0 || pending === undefined || pending.length > 0;
+  return migration?.status.length === 0 || pending === undefined || pending.length > 0;
 }
 
-function releaseByBatch({ deployment, now }: Situation, latest: LatestRuns): Decision | 'done' {
-  const { hosts, bakeMs } = planOf(deployment);
+function releaseByBatch(
+  { deployment, now }: Situation,
+  unsettled: readonly string[],
+  latest: LatestRuns,
+): Decision | 'done' {
+  const { bakeMs, hosts: planned } = planOf(deployment);
+  const hosts = planned.filter(({ host }) => unsettled.includes(host));
   const batches = [...new Set(hosts.map((host) => host.batch))].sort((a, b) => a - b);
   let bakedAt = 0;
   for (const batch of batches) {
@@ -156,14 +184,16 @@ function stopOpen(open: readonly RunRow[], why: Reason): Decision {
 }
 
 /** Nothing is open any more: where to from here? */
-function turnRound({ deployment }: Situation, latest: LatestRuns, cause: Reason): Decision {
+function turnRound(situation: Situation, latest: LatestRuns, cause: Reason): Decision {
+  const { deployment } = situation;
   const cancelled = cause.code === 'cancelled';
   const unknown = latest
-    .dispatched('migrate')
+    .dispatched(deployment.kind === 'rollback' ? 'migrate_down' : 'migrate')
     .find((run) => run.status === 'interrupted' || run.status === 'lost');
   if (unknown !== undefined)
     return { move: { to: 'paused', reason: pausedByUnknown(deployment.id, unknown) } };
   if (!somethingTouched(latest)) return { move: { to: cancelled ? 'cancelled' : 'failed', reason: cause } };
+  if (deployment.kind === 'rollback') return stopRollback(situation, latest, cause);
   if (cancelled) return { move: { to: 'rolling_back', reason: cause } };
   switch (planOf(deployment).onFailure) {
     case 'pause':
@@ -177,11 +207,12 @@ function turnRound({ deployment }: Situation, latest: LatestRuns, cause: Reason)
 
 function pausedByUnknown(id: string, run: RunRow): Reason {
   const why = failureOf(run);
+  const done = run.phase === 'migrate' ? 'applied' : 'undone';
   return {
     ...why,
     code: 'outcome_unknown',
-    message: `it is not known whether the migration was applied (${why.message}): look at the database first`,
-    hint: `fraisier continue ${id} (to run the migration again) or fraisier cancel ${id}`,
+    message: `it is not known whether the migration was ${done} (${why.message}): look at the database first`,
+    hint: `fraisier continue ${id} (to run it again) or fraisier cancel ${id}`,
   };
 }
 

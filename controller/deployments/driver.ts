@@ -3,6 +3,8 @@ import type { Edges } from './edges.js';
 
 /** Covers lost wake-ups, controllers that died, and waits for hosts. */
 const POLL_MS = 2000;
+/** Timers cannot be set for longer than 24 days: who waits so long is asked again meanwhile. */
+const LONGEST_WAIT_MS = 24 * 3_600_000;
 
 export interface Driver {
   /** Ends when what is in hand is done. */
@@ -48,7 +50,7 @@ export function startDriver(edges: Edges, { onError, pollMs = POLL_MS }: DriverO
     const now = await edges.ledger.now();
     timers.set(
       id,
-      edges.after(Math.max(0, until.getTime() - now.getTime()), () => drive(id)),
+      edges.after(waitFor(until.getTime() - now.getTime()), () => drive(id)),
     );
   };
   const poll = async (): Promise<void> => {
@@ -73,4 +75,8 @@ export function startDriver(edges: Edges, { onError, pollMs = POLL_MS }: DriverO
       await Promise.allSettled(inHand.values());
     },
   };
+}
+
+function waitFor(ms: number): number {
+  return Math.min(LONGEST_WAIT_MS, Math.max(0, ms));
 }

@@ -4,8 +4,8 @@ import type { Ledger, WakeTopic } from './ledger.js';
 export interface Edges {
   readonly ledger: Ledger;
   readonly waking: Waking;
-  /** A new id with its prefix: `d_…` deployment, `r_…` run, `w_…` delivery, `q_…` question. */
-  readonly newId: (prefix: 'd' | 'r' | 'w' | 'q') => string;
+  /** A new id with its prefix: `d_…` deployment, `r_…` run, `w_…` delivery, `q_…` question, `l_…` lock. */
+  readonly newId: (prefix: 'd' | 'r' | 'w' | 'q' | 'l') => string;
   /** The controller's environment, for `${NAME}` in the configuration. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Calls `act` once after `ms`, unless the returned function is called first (`setTimeout` in the real world). */

@@ -8,15 +8,19 @@ import { askAgent } from './ask-agent.js';
 import { currentConfiguration } from './configuration.js';
 import { isHere, isNames, selectHosts } from './consider-start.js';
 import type { Edges } from './edges.js';
-import type { AgentRow, DeploymentRow } from './ledger.js';
+import type { AgentRow, DeploymentRow, LockRow } from './ledger.js';
 import { makePlan, targetOf } from './plan.js';
+import { queueOf } from './queue.js';
 
 /** How long a host may take to look at itself before it is shown as `unknown`. */
 const INSPECT_MS = 10_000;
+/** As many of the last deployments say how long one takes. */
+const MEASURED = 20;
 
 /** What the record says beside what each host sees now; deployments are translated by the caller. */
-export interface EnvironmentLook extends Omit<EnvironmentStatus, 'unfinished' | 'last'> {
+export interface EnvironmentLook extends Omit<EnvironmentStatus, 'unfinished' | 'last' | 'lock'> {
   readonly unfinished: readonly DeploymentRow[];
+  readonly lock: LockRow | null;
 }
 
 /** Looks at every host of the environments asked for, in parallel. Unknown names throw `unknown_fraise`, `unknown_environment`. */
@@ -47,10 +51,12 @@ async function look(
 ): Promise<EnvironmentLook> {
   const { ledger } = edges;
   const pair = { fraise: environment.fraise, environment: environment.name };
-  const [agents, live, unfinished] = await Promise.all([
+  const [agents, live, unfinished, lock, ended] = await Promise.all([
     ledger.agents(),
     ledger.lastSucceeded(pair.fraise, pair.environment),
     ledger.unfinishedDeployments(pair),
+    ledger.lockOn(pair.fraise, pair.environment),
+    ledger.endedDeployments(pair.fraise, pair.environment, MEASURED),
   ]);
   const hosts = selectHosts({ configuration, environment, agents }, []);
   const wantedVersion = live?.commit ?? '';
@@ -60,7 +66,8 @@ async function look(
         named(agents, hosts).map((agent) => lookAtHost(edges, environment, wantedVersion, agent, now)),
       )
     : [];
-  return { ...pair, wantedVersion, hosts: statuses, unfinished };
+  const queue = queueOf({ unfinished, lock, ended, now });
+  return { ...pair, wantedVersion, hosts: statuses, unfinished, lock, layout: environment.layout, queue };
 }
 
 function named(agents: readonly AgentRow[], hosts: readonly string[]): readonly AgentRow[] {
@@ -83,6 +90,12 @@ async function lookAtHost(
     drift: [],
     lastSeenAt: agent.lastSeenAt ?? undefined,
     reason: undefined,
+    activatedAt: undefined,
+    unitStartedAt: undefined,
+    provenGood: false,
+    kept: [],
+    timers: [],
+    changedFiles: [],
   };
   if (!isHere(agent, now)) return { ...base, status: 'away', reason: awayReason(agent) };
   try {
@@ -97,7 +110,12 @@ async function lookAtHost(
 
 function seen(base: HostStatus, inspection: Inspection, wantedVersion: string): HostStatus {
   const { release, health, healthAnswer, unitState, drift } = inspection;
-  const facts = { ...base, liveVersion: release, health, unitState, drift };
+  const { activatedAt, unitStartedAt, provenGood, kept, timers, changedFiles } = inspection;
+  const facts = {
+    ...base,
+    ...{ health, unitState, drift, activatedAt, unitStartedAt, provenGood, kept, timers, changedFiles },
+    liveVersion: release,
+  };
   return {
     ...facts,
     status: judge(inspection, wantedVersion),

@@ -4,6 +4,7 @@ import {
   type StepFinished,
   type StepStarted,
 } from '../../proto/gen/fraisier/v1/agent.js';
+import { MigrationState, Moment, type Step } from '../../proto/gen/fraisier/v1/plan.js';
 import type { RunChange, RunRow } from './ledger.js';
 import { mayMoveRun, type RunStatus } from './lifecycle.js';
 
@@ -35,7 +36,7 @@ export function foldEvent(run: RunRow, event: RunEvent, now: Date): Folded {
     case 'stepFinished':
       return (
         knowsStep(run, body.value.step) ??
-        changed(run, { ...measured(body.value), lastSeq: event.seq, currentStep: null })
+        changed(run, { ...measured(run, body.value), lastSeq: event.seq, currentStep: null })
       );
     case 'runFinished': {
       const to = STATUS_OF[body.value.outcome];
@@ -84,6 +85,7 @@ function stepStarted(run: RunRow, seq: number, { step }: StepStarted, now: Date)
   return changed(run, {
     lastSeq: seq,
     currentStep: { name: step, startedAt: now, timeoutMs: planned.timeoutMs },
+    ...(isMigration(planned) ? { migration: BEGUN } : {}),
   });
 }
 
@@ -94,19 +96,40 @@ function knowsStep(run: RunRow, step: string): Folded | null {
 }
 
 /** What later phases need of what a step found out. */
-function measured({
-  outcome,
-  result,
-  step,
-}: StepFinished): Pick<RunChange, 'previousRelease' | 'previousProvenGood' | 'migration'> {
+function measured(
+  run: RunRow,
+  { outcome, result, step }: StepFinished,
+): Pick<RunChange, 'previousRelease' | 'previousProvenGood' | 'migration' | 'settled'> {
   if (outcome !== Outcome.SUCCEEDED || result === undefined) return {};
   return {
     ...(step === 'preflight'
-      ? { previousRelease: result.previousRelease, previousProvenGood: result.previousProvenGood }
+      ? {
+          previousRelease: result.previousRelease,
+          previousProvenGood: result.previousProvenGood,
+          settled: result.settled,
+        }
       : {}),
-    ...(result.migration === undefined ? {} : { migration: result.migration }),
+    ...(result.migration === undefined ? {} : migration(run, step, result.migration)),
   };
 }
+
+/**
+ * A look behind a migration that was never begun tells nothing about it: who knows what else was done there meanwhile.
+ * What is measured behind one that was begun is marked as such.
+ */
+function migration(run: RunRow, step: string, state: MigrationState): Pick<RunChange, 'migration'> {
+  const looked = run.steps.findIndex(({ name }) => name === step);
+  if (!run.steps.slice(0, looked).some(isMigration)) return { migration: state };
+  const begun = (run.migration?.moment ?? Moment.UNSPECIFIED) !== Moment.UNSPECIFIED;
+  return begun ? { migration: { ...state, moment: Moment.AFTER } } : {};
+}
+
+function isMigration({ action }: Step): boolean {
+  return action?.$case === 'migrate';
+}
+
+/** From here on, what was measured before says nothing any more. */
+const BEGUN = MigrationState.fromPartial({ moment: Moment.BEGUN });
 
 type Plain = Omit<RunChange, 'dispatched' | 'started' | 'finished'>;
 

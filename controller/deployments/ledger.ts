@@ -1,8 +1,15 @@
 import type { LiveFraise, RunEvent, LogPosition } from '../../proto/gen/fraisier/v1/agent.js';
-import type { DeploymentPlan, MigrationState, Reason, Step } from '../../proto/gen/fraisier/v1/plan.js';
+import type {
+  DeploymentPlan,
+  MigrationState,
+  Reason,
+  Rollback,
+  Step,
+} from '../../proto/gen/fraisier/v1/plan.js';
 import type {
   DeploymentKind,
   DeploymentStatus,
+  NotificationOutcome,
   RunPhase,
   RunStatus,
   Trigger,
@@ -54,6 +61,18 @@ export interface Ledger {
   unfinishedDeployments(where?: { fraise: string; environment: string }): Promise<readonly DeploymentRow[]>;
   /** Newest `succeeded` (of kind deploy or retry) or `rolled_back`-by-request of this pair; what the record says is live. */
   lastSucceeded(fraise: string, environment: string): Promise<DeploymentRow | null>;
+  /** Those that had started and have ended, newest end first. */
+  endedDeployments(fraise: string, environment: string, limit: number): Promise<readonly DeploymentRow[]>;
+
+  // ── locks ────────────────────────────────────────────────────────────────
+  /** Null when there is one in force already; the caller holds the fraise. */
+  insertLock(lock: NewLock): Promise<LockRow | null>;
+  /** The lock in force: neither released nor past its end. */
+  lockOn(fraise: string, environment: string): Promise<LockRow | null>;
+  /** Those in force, by fraise and environment. */
+  locks(): Promise<readonly LockRow[]>;
+  /** Ends the lock in force now and answers what it was; null when there was none. */
+  releaseLock(fraise: string, environment: string, by: string): Promise<LockRow | null>;
 
   // ── runs ─────────────────────────────────────────────────────────────────
   /** Unique by (deployment, host, phase, attempt); throws on a second one. Status `pending`. */
@@ -115,8 +134,32 @@ export interface Ledger {
   insertDelivery(delivery: NewDelivery): Promise<DeliveryRow>;
   /** The delivery that holds the claim, locked. */
   holdClaimed(provider: string, deliveryId: string): Promise<DeliveryRow | null>;
+  /** Locks a delivery; null when there is none of this id. */
+  holdDelivery(id: string): Promise<DeliveryRow | null>;
+  /** What was started by any row of this delivery: the first, its repeats and replays. Oldest first. */
+  startedBy(provider: string, deliveryId: string): Promise<readonly DeploymentRow[]>;
   /** Gives the claim up, so that a newer delivery of the same id can take it (judging an `ignored` one again). */
   releaseClaim(id: string): Promise<void>;
+  /** Null when there is none of this id. */
+  receivedAt(deliveryId: string): Promise<Date | null>;
+  /** The only way a verdict changes: where it is `from`; false when somebody was faster. */
+  moveDelivery(id: string, from: WebhookVerdict, to: WebhookVerdict, reason: Reason | null): Promise<boolean>;
+  /** The oldest pending delivery that nobody has in hand, which is then the caller's for `forMs`; null when there is none. */
+  takePending(forMs: number): Promise<DeliveryRow | null>;
+  /** Gives a pending delivery back: nobody takes it for so long. */
+  postponePending(id: string, ms: number): Promise<void>;
+
+  // ── missed pushes ────────────────────────────────────────────────────────
+  /**
+   * The turn to look at a branch, which then nobody has for `everyMs`: answers its head when it was last looked at, '' for
+   * the first time; null when it is not time yet.
+   */
+  takeBranchCheck(branch: BranchToCheck, everyMs: number): Promise<string | null>;
+  noteBranchHead(branch: BranchToCheck, commit: string): Promise<void>;
+  /** Whether any verified delivery, or a missed one that was recorded, told this commit of a branch of this name. */
+  wasDelivered(branch: string, commit: string): Promise<boolean>;
+  /** The newest delivery that was recorded as missed for this commit of a branch of this name. */
+  missedDelivery(branch: string, commit: string): Promise<DeliveryRow | null>;
 
   // ── questions ────────────────────────────────────────────────────────────
   insertQuestion(question: NewQuestion): Promise<void>;
@@ -126,11 +169,40 @@ export interface Ledger {
   /** First answer wins; false when it was answered before or is unknown. */
   answerQuestion(id: string, host: string, answer: Uint8Array): Promise<boolean>;
 
+  // ── the outbox ───────────────────────────────────────────────────────────
+  /** A notification that leaves after the transaction, or never. */
+  outbox(notification: NewNotification): Promise<void>;
+  /** Open ones of which nobody has said yet through which lane they leave, oldest first. */
+  unaddressedNotifications(limit: number): Promise<readonly NotificationRow[]>;
+  /** Says so; one that has a lane keeps it. */
+  addressNotification(number: number, lane: string): Promise<void>;
+  /**
+   * Takes the addressed one that has been due longest, in a lane that is not busy, for `claimMs`; after that others may
+   * take it. Older ones about the same end as `overtaken`, and while one is claimed no other about the same is handed out.
+   */
+  claimNotification(request: ClaimRequest): Promise<NotificationRow | null>;
+  /** False when somebody else claimed it since, or it has ended. */
+  endNotification(
+    claim: Claim,
+    end: { readonly outcome: NotificationOutcome; readonly error: string | null },
+  ): Promise<boolean>;
+  /** Gives it back to be claimed again after a while; false as for `endNotification`. */
+  retryNotification(
+    claim: Claim,
+    later: { readonly afterMs: number; readonly error: string },
+  ): Promise<boolean>;
+  /** Nothing of this lane is due before `forMs` from the ledger's now. */
+  holdLane(lane: string, forMs: number): Promise<void>;
+
   // ── around ───────────────────────────────────────────────────────────────
   audit(entry: AuditEntry): Promise<void>;
-  /** A notification that leaves later, by whoever empties the outbox. */
-  outbox(entry: { readonly topic: string; readonly payload: unknown }): Promise<void>;
   wake(topic: WakeTopic): Promise<void>;
+}
+
+export interface BranchToCheck {
+  /** As `repositoryKey` writes it. */
+  readonly repository: string;
+  readonly branch: string;
 }
 
 /** What a wake-up is about: somebody should read again. */
@@ -139,6 +211,8 @@ export type WakeTopic =
   /** Recorded of it, with nothing to decide: of interest to those who watch. */
   | { readonly about: 'events'; readonly deploymentId: string }
   | { readonly about: 'host'; readonly name: string }
+  /** It is pending: somebody must ask an agent. */
+  | { readonly about: 'delivery'; readonly id: string }
   | { readonly about: 'logs'; readonly deploymentId: string }
   | { readonly about: 'question'; readonly id: string };
 
@@ -170,6 +244,8 @@ export interface NewDeployment {
   readonly onlyHosts: readonly string[];
   /** When the push was made or received, for the lead time. */
   readonly pushedAt: Date | null;
+  /** Of kind `rollback`: worked out when it was requested. */
+  readonly rollback: Rollback | null;
 }
 
 export interface DeploymentRow extends NewDeployment {
@@ -234,6 +310,8 @@ export interface RunRow extends NewRun {
   readonly migration: MigrationState | null;
   /** What the run said is live at its end; '' when nothing is. */
   readonly liveRelease: string | null;
+  /** prepare: the wanted release is live here, proven good, healthy, and its process is newer than its code. */
+  readonly settled: boolean;
   readonly createdAt: Date;
   readonly dispatchedAt: Date | null;
   readonly startedAt: Date | null;
@@ -249,6 +327,7 @@ export interface RunChange {
   readonly previousProvenGood?: boolean | null;
   readonly migration?: MigrationState | null;
   readonly liveRelease?: string | null;
+  readonly settled?: boolean;
   /** True: set to the ledger's now. */
   readonly dispatched?: boolean;
   readonly started?: boolean;
@@ -271,6 +350,21 @@ export interface NewLogChunk {
   readonly offset: number;
   readonly data: Uint8Array;
   readonly truncated: boolean;
+}
+
+export interface NewLock {
+  readonly id: string;
+  readonly fraise: string;
+  readonly environment: string;
+  readonly owner: string;
+  readonly reason: string;
+  /** From the ledger's now; null: until it is released. */
+  readonly forMs: number | null;
+}
+
+export interface LockRow extends Omit<NewLock, 'forMs'> {
+  readonly lockedAt: Date;
+  readonly expiresAt: Date | null;
 }
 
 export interface EnrolledAgent {
@@ -335,11 +429,18 @@ export interface NewDelivery {
   readonly headers: Readonly<Record<string, string>>;
   /** Null for refused ones. */
   readonly body: Uint8Array | null;
+  /** Where the secret stands that signed it; null: it was not verified. */
   readonly matchedSecret: string | null;
   readonly originalId: string | null;
+  /** Who had it replayed; absent when a git host sent it. */
+  readonly replayedBy?: string | null;
+  /** The fraises that its repository is that of; absent: none. */
+  readonly fraises?: readonly string[];
 }
 
 export interface DeliveryRow extends NewDelivery {
+  readonly replayedBy: string | null;
+  readonly fraises: readonly string[];
   readonly claimed: boolean;
   readonly receivedAt: Date;
   /** Ids of the deployments it started (or that name it). */
@@ -360,6 +461,30 @@ export interface QuestionRow {
   readonly question: Uint8Array;
   readonly expiresAt: Date;
   readonly answer: Uint8Array | null;
+}
+
+export interface NewNotification {
+  /** Past participle: `deployment_ended` … */
+  readonly topic: string;
+  /** Of several about the same only the newest is worth sending. */
+  readonly about: string;
+  readonly payload: unknown;
+}
+
+export interface NotificationRow extends NewNotification {
+  readonly number: number;
+  /** Whom it goes to, as far as getting in each other's way is concerned; null: not known yet. */
+  readonly lane: string | null;
+  /** How often it was claimed, this time included. */
+  readonly attempts: number;
+}
+
+/** Names one claim: the number of attempts tells it from those before and after. */
+export type Claim = Pick<NotificationRow, 'number' | 'attempts'>;
+
+export interface ClaimRequest {
+  readonly busyLanes: readonly string[];
+  readonly claimMs: number;
 }
 
 export interface AuditEntry {

@@ -75,6 +75,10 @@ export const WEBHOOK_VERDICTS = [
 ] as const;
 export type WebhookVerdict = (typeof WEBHOOK_VERDICTS)[number];
 
+/** How a notification ended: `overtaken` by a newer one about the same, `unwanted` because nobody is to be told. */
+export const NOTIFICATION_OUTCOMES = ['sent', 'overtaken', 'unwanted', 'given_up'] as const;
+export type NotificationOutcome = (typeof NOTIFICATION_OUTCOMES)[number];
+
 /** Whether a deployment in this status is over for good: nothing that is reported later rewrites it. */
 export function deploymentHasEnded(status: DeploymentStatus): boolean {
   return DEPLOYMENT_MOVES[status].length === 0;

@@ -33,7 +33,7 @@ function listed(
   const hosts = selectHosts({ configuration, environment, agents }, []);
   return {
     name: environment.name,
-    branch: environment.branch ?? '',
+    branch: environment.branch ?? environment.branchPattern ?? '',
     hosts: isNames(hosts) ? hosts : [],
     liveVersion,
     problem: isNames(hosts) ? '' : hosts.message,

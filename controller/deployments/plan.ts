@@ -1,7 +1,20 @@
-import { DeploymentPlan, Layout, Phase, Target, type Step } from '../../proto/gen/fraisier/v1/plan.js';
+import {
+  DeploymentPlan,
+  Layout,
+  Phase,
+  Target,
+  type Rollback,
+  type Step,
+} from '../../proto/gen/fraisier/v1/plan.js';
 import type { Database, Environment } from '../fraises/fraises.js';
 import { api } from '../recipes/api.js';
+import { etl, withoutRun } from '../recipes/etl.js';
+import { migrationOf } from '../recipes/database.js';
+import { hooksAt } from '../recipes/hooks.js';
+import { migrationTool } from '../recipes/migration-tools/index.js';
 import type { Recipe } from '../recipes/recipe.js';
+import { scheduled } from '../recipes/scheduled.js';
+import { askSettled } from '../recipes/settled.js';
 
 /** What a plan is made of; `hosts` in the order in which they are released. */
 export interface PlanInput {
@@ -10,15 +23,26 @@ export interface PlanInput {
   readonly ref: string;
   readonly hosts: readonly string[];
   readonly madeAt: Date;
+  /** Do again what an earlier deployment of this commit did already. */
+  readonly force?: boolean;
+  /** Ask each host first whether it has anything to do. */
+  readonly settle?: boolean;
+  /** Of a rollback on demand: nothing is migrated, and the database goes down last, from the tree of `from`. */
+  readonly rollback?: Rollback | null;
 }
 
 /**
  * Makes the plan that a deployment is frozen to. Only the migrating host measures the database in `prepare`;
  * `stepsOfRun` (steps-of-run.ts) says what one run of the plan does on one host.
  */
-export function makePlan({ environment, commit, ref, hosts, madeAt }: PlanInput): DeploymentPlan {
+export function makePlan(input: PlanInput): DeploymentPlan {
+  const { environment, commit, ref, hosts, madeAt, rollback = null } = input;
   const recipe = recipeOf(environment);
-  const database = migrating(environment.database);
+  const database = databaseOf(environment, rollback);
+  const released = recipe.release(environment, commit);
+  const release =
+    rollback === null ? released : [...withoutRun(released), ...rolledBack(environment, commit)];
+  const prepare = recipe.prepare(environment, commit, ref, input.force ?? false);
   const phase = (name: Phase, steps: readonly Step[]) => ({ phase: name, steps });
   return DeploymentPlan.fromPartial({
     target: targetOf(environment),
@@ -26,21 +50,23 @@ export function makePlan({ environment, commit, ref, hosts, madeAt }: PlanInput)
     hosts: hosts.map((host, index) => ({ host, batch: batchOf(environment, index) })),
     migratingHost: database === null ? '' : (database.on ?? hosts[0] ?? ''),
     phases: [
-      phase(Phase.PREPARE, recipe.prepare(environment, commit, ref)),
-      phase(Phase.RELEASE, recipe.release(environment, commit)),
+      phase(Phase.PREPARE, input.settle === true ? askSettled(prepare, release) : prepare),
+      phase(Phase.RELEASE, release),
       phase(Phase.PRUNE, recipe.prune(environment, commit)),
-      ...(database === null ? [] : [phase(Phase.MIGRATE, recipe.migrate(database, commit))]),
+      ...(database === null || rollback !== null
+        ? []
+        : [phase(Phase.MIGRATE, migrateHooks(environment, commit))]),
     ],
-    measure: database === null ? [] : recipe.measure(database, commit),
-    migrateDownTemplate: database === null ? [] : recipe.migrateDown(database, commit),
+    migration: database === null ? undefined : migrationOf(database),
     undoTemplate: recipe.undo(environment, commit),
-    pointOfNoReturn: pointOfNoReturn(database),
+    pointOfNoReturn: rollback === null ? pointOfNoReturn(database) : '',
     onFailure: environment.rollout.onFailure,
     maxFailures: environment.rollout.maxFailures,
     bakeMs: environment.rollout.bakeMs,
     timeoutMs: environment.timeoutMs,
     warnings: warnings(environment),
     madeAt,
+    rollback: rollback ?? undefined,
   });
 }
 
@@ -56,16 +82,44 @@ export function targetOf(environment: Environment): Target {
     repository: environment.repository ?? '',
     shared: environment.shared,
     systemdService: environment.systemdService ?? '',
+    systemdSocket: environment.systemdSocket ?? '',
+    root: environment.root ?? '',
+    jobs: environment.jobs.map((job) => ({
+      ...job,
+      serviceFile: job.serviceFile ?? '',
+      timerFile: job.timerFile ?? '',
+    })),
+    units: environment.units ?? '',
   });
 }
 
 function recipeOf(environment: Environment): Recipe {
   switch (environment.type) {
     case 'api':
-    case 'etl':
-    case 'scheduled':
       return api;
+    case 'etl':
+      return etl;
+    case 'scheduled':
+      return scheduled;
   }
+}
+
+/** A rollback on demand is a release like any other, and ends as an undo does. */
+function rolledBack(environment: Environment, commit: string): readonly Step[] {
+  return hooksAt(environment, 'on_rollback', commit, { mayFail: true });
+}
+
+/** `stepsOfRun` puts the migration between them, with the looks before and after it. */
+function migrateHooks(environment: Environment, commit: string): readonly Step[] {
+  return [
+    ...hooksAt(environment, 'before_migrate', commit),
+    ...hooksAt(environment, 'after_migrate', commit),
+  ];
+}
+
+/** A rollback that leaves the database alone does not even look at it. */
+function databaseOf({ database }: Environment, rollback: Rollback | null): Database | null {
+  return rollback !== null && rollback.applied.length === 0 ? null : migrating(database);
 }
 
 function migrating(database: Database | null): Database | null {
@@ -80,14 +134,17 @@ function batchOf({ rollout }: Environment, index: number): number {
 
 function pointOfNoReturn(database: Database | null): string {
   if (database === null) return '';
-  if (database.status === null)
+  const tool = migrationTool(database.tool);
+  if (database.strategy === 'rebuild') return 'migrate: rebuild drops the database and makes it anew';
+  if (database.status === null && tool.status({ program: [], directory: '' }).length === 0)
     return 'migrate: the tool has no `status` command, so what it applied cannot be known';
-  if (database.down === null) return 'migrate: there is no `down` command';
+  if (database.down === null && tool.down === null) return 'migrate: there is no `down` command';
   return '';
 }
 
 function warnings(environment: Environment): string[] {
   const said: string[] = [];
+  if (environment.type !== 'api') return said;
   if (environment.healthCheck === null) {
     said.push('no health_check: a release counts as healthy as soon as its restart succeeded');
   }

@@ -6,12 +6,15 @@ import { askAgent } from './ask-agent.js';
 import type { Edges } from './edges.js';
 import { makePlan, targetOf } from './plan.js';
 import { resolveRequest, type DeploymentRequest } from './request-deployment.js';
-import { RUN_PHASES } from './lifecycle.js';
+import type { Environment } from '../fraises/fraises.js';
+import type { RunPhase } from './lifecycle.js';
 import { latestRuns } from './runs-of-deployment.js';
 import { stepsOfRun } from './steps-of-run.js';
 
 /** From asking a host what a plan would change there (it may fetch first) to giving up on it. */
 const PREVIEW_MS = 60_000;
+/** On the migrating host alone. */
+const ONCE: readonly RunPhase[] = ['migrate', 'migrate_down'];
 
 /** The plan a deployment would be frozen to, with what each host says it would change. Read-only; throws as `requestDeployment`. */
 export async function previewDeployment(
@@ -19,15 +22,29 @@ export async function previewDeployment(
   request: DeploymentRequest,
 ): Promise<DeploymentPreview> {
   const { environment, commit, ref, hosts } = await resolveRequest(edges, request);
-  const plan = makePlan({ environment, commit, ref, hosts, madeAt: await edges.ledger.now() });
+  const madeAt = await edges.ledger.now();
+  const plan = makePlan({ environment, commit, ref, hosts, madeAt, settle: !request.force });
+  return previewPlan(edges, environment, plan, ['prepare', 'migrate', 'release', 'prune']);
+}
+
+/** What each host says of a plan, the phases in the order in which they would be carried out. */
+export async function previewPlan(
+  edges: Edges,
+  environment: Environment,
+  plan: DeploymentPlan,
+  phases: readonly RunPhase[],
+): Promise<DeploymentPreview> {
   return {
     fraise: environment.fraise,
     environment: environment.name,
-    commit,
+    commit: plan.commit,
     migratingHost: plan.migratingHost,
     pointOfNoReturn: plan.pointOfNoReturn,
     warnings: plan.warnings,
     hosts: await Promise.all(plan.hosts.map(({ host, batch }) => previewHost(edges, plan, host, batch))),
+    kind: plan.rollback === undefined ? 'deploy' : 'rollback',
+    rollback: plan.rollback,
+    undoes: '',
   };
 
   async function previewHost(
@@ -36,15 +53,16 @@ export async function previewDeployment(
     host: string,
     batch: number,
   ): Promise<PreviewedHost> {
-    const work = RUN_PHASES.filter((phase) => phase !== 'undo' && phase !== 'migrate_down')
-      .filter((phase) => phase !== 'migrate' || host === of.migratingHost)
+    const work = phases
+      .filter((phase) => !ONCE.includes(phase) || host === of.migratingHost)
       .map((phase) => ({ phase, steps: stepsOfRun(of, host, phase, latestRuns([])).steps }));
     const steps = work.flatMap((one) => one.steps.map((step) => `${one.phase}: ${step.name}`));
     const question = {
       target: targetOf(environment),
-      commit,
+      commit: of.commit,
       steps: work.flatMap((one) => one.steps),
       migrationPaths: ['**/migrations/**', '**/migrate/**', '**/versions/**', 'db/**/*.sql'],
+      migrationTool: of.migration?.tool ?? '',
     };
     try {
       const answer = await askAgent(from, host, { $case: 'preview', value: question }, PREVIEW_MS);

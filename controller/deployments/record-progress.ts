@@ -103,7 +103,7 @@ async function foldInto(tx: Ledger, run: RunRow, event: RunEvent): Promise<RunRo
   if ('illegal' in folded) throw violation(run.host, folded.illegal);
   const moved = await tx.moveRun(run.id, run.status, folded.to, folded.change);
   if (!moved) throw new Error(`run ${run.id} moved while it was held`);
-  if (folded.live !== null) await setLive(tx, run, folded.live);
+  if (folded.live !== null) await setLive(tx, { ...run, ...folded.row }, folded.live);
   return { ...run, ...folded.row };
 }
 
@@ -116,8 +116,8 @@ async function setLive(tx: Ledger, run: RunRow, release: string): Promise<void> 
   const known = agent.live.find(isThis);
   const now: LiveFraise = {
     origin: '',
-    provenGood: false,
     ...known,
+    provenGood: (known?.release === release && known.provenGood) || provesGood(run),
     fraise: deployment.fraise,
     environment: deployment.environment,
     appPath: (planOf(deployment).target as Target).appPath,
@@ -127,6 +127,12 @@ async function setLive(tx: Ledger, run: RunRow, release: string): Promise<void> 
     ...agent.live.filter((live) => !isThis(live)),
     ...(release === '' ? [] : [now]),
   ]);
+}
+
+/** What was good before says nothing of what is live now; a health check that was passed does. */
+function provesGood({ phase, status, steps }: RunRow): boolean {
+  if (status !== 'succeeded' || (phase !== 'release' && phase !== 'undo')) return false;
+  return steps.some(({ action }) => action?.$case === 'health' || action?.$case === 'prove');
 }
 
 async function recordLog(tx: Ledger, run: RunRow, chunk: LogChunk): Promise<LogAck> {

@@ -6,8 +6,9 @@ export interface Records {
   /** Newest first; `cursor` is the `next` of the page before. */
   deployments(query: DeploymentQuery): Promise<Page<DeploymentRow>>;
   stats(query: { readonly fraise: string | null; readonly days: number }): Promise<StatsRow>;
-  deliveries(query: DeliveryQuery): Promise<Page<DeliveryRow>>;
-  delivery(id: string): Promise<DeliveryRow | null>;
+  deliveries(query: DeliveryQuery): Promise<Page<DeliveryLine>>;
+  /** Whole; its body only `withBody`, and of that no more than an answer can hold: compare with `bodyBytes`. */
+  delivery(id: string, withBody: boolean): Promise<WholeDelivery | null>;
   /** Output of a deployment in the order of runs, steps, attempts and offsets, after the given chunk number. */
   logs(query: LogQuery): Promise<readonly StoredLog[]>;
   apiToken(tokenHash: string): Promise<ApiTokenRow | null>;
@@ -29,7 +30,20 @@ export interface DeploymentQuery {
   readonly cursor: string | null;
 }
 
+/** In lists without its body. */
+export interface DeliveryLine extends DeliveryRow {
+  /** Of the body that is kept; null when none is. */
+  readonly bodyBytes: number | null;
+}
+
+export interface WholeDelivery extends DeliveryLine {
+  /** Deliveries that repeat or replay it, oldest first. */
+  readonly repeatedBy: readonly string[];
+}
+
 export interface DeliveryQuery {
+  readonly fraise: string | null;
+  readonly since: Date | null;
   readonly limit: number;
   readonly cursor: string | null;
   readonly verdict: WebhookVerdict | null;

@@ -1,4 +1,5 @@
 import { FraisierError, type ErrorCode } from '../../proto/error-codes.js';
+import type { ResolveRef } from '../../proto/gen/fraisier/v1/agent.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { findEnvironment } from '../fraises/find-environment.js';
 import type { Configuration, Environment } from '../fraises/fraises.js';
@@ -6,9 +7,12 @@ import { askAgent } from './ask-agent.js';
 import { currentConfiguration } from './configuration.js';
 import { awayHosts, isNames, selectHosts } from './consider-start.js';
 import type { Actor, Edges } from './edges.js';
-import type { DeploymentRow } from './ledger.js';
+import type { DeploymentRow, Ledger } from './ledger.js';
 import type { Trigger } from './lifecycle.js';
+import { refuseWhenLocked } from './locked.js';
 import { makePlan, targetOf } from './plan.js';
+import { stepsToAllow } from './steps-to-allow.js';
+import { tell } from './tell.js';
 
 export interface DeploymentRequest {
   readonly fraise: string;
@@ -37,7 +41,7 @@ const RESOLVE_MS = 60_000;
 
 /**
  * Queues a deployment by hand. Stored when it returns; refused with nothing written when the fraise, environment, commit
- * or a host is unknown (`unknown_…`), a host is away (`agent_away`) or its policy refuses (`policy_refused`).
+ * or a host is unknown (`unknown_…`), a host is away (`agent_away`), its policy refuses (`policy_refused`), or the fraise is `locked`.
  */
 export async function requestDeployment(
   edges: Edges,
@@ -45,13 +49,15 @@ export async function requestDeployment(
   actor: Actor,
 ): Promise<DeploymentRow> {
   const { ledger } = edges;
-  const made = request.requestId === null ? null : await ledger.deploymentByRequest(request.requestId);
+  const made = await madeBefore(ledger, request.requestId, actor);
   if (made !== null) return made;
+  refuseWhenLocked(await ledger.lockOn(request.fraise, request.environment));
   const resolved = await resolveRequest(edges, request);
   return ledger.transaction(async (tx) => {
     await tx.holdFraise(request.fraise, request.environment);
-    const again = request.requestId === null ? null : await tx.deploymentByRequest(request.requestId);
+    const again = await madeBefore(tx, request.requestId, actor);
     if (again !== null) return again;
+    refuseWhenLocked(await tx.lockOn(request.fraise, request.environment));
     const deployment = await tx.insertDeployment({
       id: edges.newId('d'),
       fraise: request.fraise,
@@ -68,6 +74,7 @@ export async function requestDeployment(
       force: request.force,
       onlyHosts: request.hosts,
       pushedAt: null,
+      rollback: null,
     });
     const facts = {
       fraise: deployment.fraise,
@@ -75,8 +82,22 @@ export async function requestDeployment(
       commit: deployment.commit,
     };
     await tx.audit({ actor: actor.name, action: 'deployment_requested', subject: deployment.id, facts });
+    await tell(tx, 'deployment_queued', deployment, 'queued');
     await tx.wake({ about: 'deployment', id: deployment.id });
     return deployment;
+  });
+}
+
+/** What this request made already; throws `not_allowed` when somebody else made it: an id is no way to their deployment. */
+export async function madeBefore(
+  ledger: Ledger,
+  requestId: string | null,
+  actor: Actor,
+): Promise<DeploymentRow | null> {
+  const made = requestId === null ? null : await ledger.deploymentByRequest(requestId);
+  if (made === null || made.requestedBy === actor.name) return made;
+  throw new FraisierError('not_allowed', 'this request id was used by somebody else', {
+    hint: 'choose a new request id',
   });
 }
 
@@ -99,20 +120,18 @@ export async function resolveRequest(edges: Edges, request: DeploymentRequest): 
       },
     );
   }
-  const commits = await Promise.all(hosts.map((host) => resolveRef(edges, host, environment, ref)));
+  // Made only to be asked about: which commit it will be is what the hosts are to say.
+  const plan = makePlan({ environment, commit: '', ref, hosts, madeAt: new Date(0) });
+  const target = targetOf(environment);
+  const asked = hosts.map((host) =>
+    resolveRef(edges, host, { target, ref, steps: stepsToAllow(plan, host) }),
+  );
+  const commits = await Promise.all(asked);
   return { revision, configuration, environment, hosts, commit: commits[0] as string, ref };
 }
 
 /** Every host is asked, so that each policy is heard; the first one's commit is deployed everywhere. */
-async function resolveRef(
-  edges: Edges,
-  host: string,
-  environment: Environment,
-  ref: string,
-): Promise<string> {
-  const plan = makePlan({ environment, commit: '', ref, hosts: [host], madeAt: new Date(0) });
-  const steps = plan.phases.flatMap((phase) => phase.steps).concat(plan.measure, plan.migrateDownTemplate);
-  const question = { target: targetOf(environment), ref, steps };
+async function resolveRef(edges: Edges, host: string, question: ResolveRef): Promise<string> {
   const answer = await askAgent(edges, host, { $case: 'resolveRef', value: question }, RESOLVE_MS).catch(
     unknownCommit,
   );

@@ -1,5 +1,6 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import { carryOn } from './advance.js';
+import { isGoingBack } from './decide-rollback.js';
 import type { Actor, Edges } from './edges.js';
 import type { DeploymentRow, Ledger } from './ledger.js';
 import { deploymentHasEnded, type DeploymentStatus } from './lifecycle.js';
@@ -11,14 +12,10 @@ import { deploymentHasEnded, type DeploymentStatus } from './lifecycle.js';
  */
 export function cancelDeployment(edges: Edges, id: string, actor: Actor): Promise<DeploymentRow> {
   return steer(edges, id, actor, 'cancel', ['queued', 'running', 'paused'], async (tx, held) => {
-    if (await isGoingBack(tx, id)) throw notSteerable(held, 'cancel', 'it is going back already');
+    if (isGoingBack(held, await tx.runsOf(id)))
+      throw notSteerable(held, 'cancel', 'it is going back already');
     return tx.moveDeployment(id, held.status, held.status, { cancelRequestedBy: actor.name });
   });
-}
-
-/** Also when that is paused. */
-async function isGoingBack(tx: Ledger, id: string): Promise<boolean> {
-  return (await tx.runsOf(id)).some(({ phase }) => phase === 'undo' || phase === 'migrate_down');
 }
 
 /** Lets a paused deployment go on: what ended badly is done again. Throws `not_steerable` when it is not paused. */

@@ -1,13 +1,13 @@
-import {
-  Phase,
-  type DeploymentPlan,
-  type MigrationState,
-  type Step,
-} from '../../proto/gen/fraisier/v1/plan.js';
+import { Phase, type DeploymentPlan, type Step } from '../../proto/gen/fraisier/v1/plan.js';
+import { isHookAt } from '../recipes/hooks.js';
+import { healthOfRelease } from '../recipes/health.js';
+import { unasked } from '../recipes/settled.js';
 import { stepOf } from '../recipes/step-of.js';
 import type { RunRow } from './ledger.js';
 import type { RunPhase } from './lifecycle.js';
 import type { LatestRuns } from './runs-of-deployment.js';
+import { measureSteps, migrateDownSteps, migrateSteps } from './steps-of-migration.js';
+import { stepsToAllow } from './steps-to-allow.js';
 
 const PHASES: Readonly<Record<RunPhase, Phase>> = {
   prepare: Phase.PREPARE,
@@ -34,12 +34,9 @@ export interface RunWork {
 export function stepsOfRun(plan: DeploymentPlan, host: string, phase: RunPhase, latest: LatestRuns): RunWork {
   switch (phase) {
     case 'prepare':
-      return {
-        steps: [...planned(plan, 'prepare'), ...(host === plan.migratingHost ? plan.measure : [])],
-        commit: plan.commit,
-      };
+      return { steps: prepareSteps(plan, host, latest), commit: plan.commit };
     case 'migrate':
-      return { steps: migrateSteps(plan, latest), commit: plan.commit };
+      return { steps: migrateSteps(plan, planned(plan, 'migrate'), latest), commit: plan.commit };
     case 'migrate_down':
       return { steps: migrateDownSteps(plan, latest), commit: plan.commit };
     case 'undo':
@@ -55,56 +52,29 @@ function planned(plan: DeploymentPlan, phase: RunPhase): readonly Step[] {
   return plan.phases.find((one) => one.phase === phaseOnWire(phase))?.steps ?? [];
 }
 
-/** Refuses a database that changed since `prepare` froze the pending set; says afterwards what is applied now. */
-function migrateSteps(plan: DeploymentPlan, latest: LatestRuns): readonly Step[] {
-  const frozen = latest.of(plan.migratingHost, 'prepare')?.migration ?? undefined;
+/** A host that said it is settled and prepares again all the same is not asked again. */
+function prepareSteps(plan: DeploymentPlan, host: string, latest: LatestRuns): readonly Step[] {
+  const steps = planned(plan, 'prepare').map((step) => askingAbout(step, plan, host));
   return [
-    ...expecting(plan.measure, 'migration_unchanged', frozen),
-    ...planned(plan, 'migrate'),
-    ...expecting(plan.measure, 'migration_applied', undefined),
+    ...(latest.of(host, 'prepare')?.settled === true ? unasked(steps) : steps),
+    ...(host === plan.migratingHost ? measureSteps(plan) : []),
   ];
 }
 
-/** Exactly what this deployment applied, or, after a failed migration, only the proof that nothing is left of it. */
-function migrateDownSteps(plan: DeploymentPlan, latest: LatestRuns): readonly Step[] {
-  const before = latest.of(plan.migratingHost, 'prepare')?.migration ?? undefined;
-  const [migrated] = latest.dispatched('migrate');
-  const proof = expecting(plan.measure, 'migration_undone', before);
-  if (migrated?.status !== 'succeeded') return proof;
-  const after = migrated.migration ?? undefined;
-  return [
-    ...expecting(plan.measure, 'migration_unchanged', after),
-    ...plan.migrateDownTemplate.map((step) => withGoal(step, before, after)),
-    ...proof,
-  ];
-}
-
-function expecting(
-  measure: readonly Step[],
-  name: string,
-  expect: MigrationState | undefined,
-): readonly Step[] {
-  return measure.map((step) =>
-    step.action?.$case === 'migrationStatus'
-      ? { ...step, name, action: { $case: 'migrationStatus', value: { ...step.action.value, expect } } }
-      : step,
-  );
-}
-
-function withGoal(step: Step, before: MigrationState | undefined, after: MigrationState | undefined): Step {
-  if (step.action?.$case !== 'migrate') return step;
-  const left = new Set(after?.pending ?? []);
-  const applied = (before?.pending ?? []).filter((id) => !left.has(id)).reverse();
-  const environment = { FRAISIER_REVISION: before?.revision ?? '', FRAISIER_APPLIED: applied.join(' ') };
-  return { ...step, action: { $case: 'migrate', value: { ...step.action.value, environment } } };
+function askingAbout(step: Step, plan: DeploymentPlan, host: string): Step {
+  const { action } = step;
+  if (action?.$case !== 'preflight') return step;
+  const later = stepsToAllow(plan, host).filter((one) => one.action?.$case !== 'preflight');
+  return { ...step, action: { ...action, value: { ...action.value, later } } };
 }
 
 function undo(plan: DeploymentPlan, prepared: RunRow | undefined): RunWork {
   const previous = prepared?.previousRelease ?? '';
   if (previous === '') {
     const systemdService = plan.target?.systemdService ?? '';
-    const step = stepOf('deactivate', 3 * 60_000, { $case: 'deactivate', value: { systemdService } });
-    return { steps: [step], commit: '' };
+    const jobs = (plan.target?.jobs.length ?? 0) > 0;
+    const step = stepOf('deactivate', 3 * 60_000, { $case: 'deactivate', value: { systemdService, jobs } });
+    return { steps: [...plan.undoTemplate.filter((one) => isHookAt('on_failure', one)), step], commit: '' };
   }
   return { steps: plan.undoTemplate.map((step) => forRelease(step, previous)), commit: previous };
 }
@@ -114,9 +84,18 @@ function forRelease(step: Step, commit: string): Step {
   if (action?.$case === 'activate') {
     return { ...step, action: { ...action, value: { ...action.value, commit } } };
   }
+  if (action?.$case === 'unitFiles') {
+    return { ...step, action: { ...action, value: { ...action.value, commit } } };
+  }
+  if (action?.$case === 'awaitIdle' && action.value.commit !== '') {
+    return { ...step, action: { ...action, value: { ...action.value, commit } } };
+  }
+  // What looks into a failure looks at the release that failed.
+  if (action?.$case === 'command' && !isHookAt('on_failure', step)) {
+    return { ...step, action: { ...action, value: { ...action.value, commit } } };
+  }
   if (action?.$case === 'health') {
-    const expectVersion = action.value.versionField === '' ? '' : commit;
-    return { ...step, action: { ...action, value: { ...action.value, commit, expectVersion } } };
+    return { ...step, action: { ...action, value: healthOfRelease(action.value, commit) } };
   }
   if (action?.$case === 'restart' && action.value.how?.$case === 'command') {
     const { how } = action.value;

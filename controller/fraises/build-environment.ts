@@ -1,9 +1,13 @@
+import { asSecret, writtenSecrets } from './build-git-hosts.js';
 import { milliseconds, userCommand } from './build-command.js';
 import { buildDatabase } from './build-database.js';
 import { buildHealthCheck } from './build-health.js';
+import { buildHooks } from './build-hooks.js';
+import { buildKind, serviceName } from './build-jobs.js';
 import { buildRollout } from './build-rollout.js';
+import { durationMs } from './duration.js';
 import type { Environment, HostSelection, Provider } from './fraises.js';
-import type { WrittenSettings } from './fraises-schema.js';
+import type { TopLevel, WrittenSettings } from './fraises-schema.js';
 import type { Settings } from './inherit-settings.js';
 
 /** What an environment gets from outside its own settings. */
@@ -13,6 +17,8 @@ export interface Surroundings {
   readonly type: Environment['type'];
   readonly defaultProvider: Provider;
   readonly defaultUser: string | null;
+  /** `git:` as it is written, for what holds unless an environment says otherwise. */
+  readonly git: TopLevel['git'];
   /** Whether `branch_mapping` names it: then it has no branch of its own unless it says so. */
   readonly mapped: boolean;
 }
@@ -22,7 +28,7 @@ const INSTALL_MS = 300_000;
 const RESTART_MS = 180_000;
 
 /** Fills in every default. Expects settings that `checkEnvironment` finds no fault with. */
-export function buildEnvironment(around: Surroundings, { values }: Settings): Environment {
+export function buildEnvironment(around: Surroundings, { values, pathOf }: Settings): Environment {
   const timeoutMs = milliseconds(values.timeout, DEPLOYMENT_MS);
   const repository = values.repository ?? null;
   return {
@@ -32,25 +38,61 @@ export function buildEnvironment(around: Surroundings, { values }: Settings): En
     description: values.description ?? '',
     repository,
     provider: values.provider ?? around.defaultProvider,
-    branch: values.branch ?? (values.tags !== undefined || around.mapped ? null : 'main'),
+    ...branches(around, values),
     tags: values.tags ?? null,
     paths: values.paths ?? [],
+    skipMarker: values.skip_marker ?? false,
+    ...missedPushes(around, values),
+    webhookSecrets: writtenSecrets(values.webhook_secret, pathOf('webhook_secret')).map(asSecret),
     hosts: hostSelection(values.hosts),
     appPath: withoutEndSlash(values.app_path ?? ''),
     layout: values.layout ?? (repository === null ? 'in_place' : 'releases'),
     shared: (values.shared ?? []).map(withoutEndSlash),
+    submodules: values.submodules ?? false,
+    cloneFilter: values.clone?.filter ?? null,
+    root: values.root === undefined ? null : withoutEndSlash(values.root),
     user: values.user ?? around.defaultUser,
     environmentFile: values.environment_file ?? null,
-    systemdService: values.systemd_service === undefined ? null : serviceName(values.systemd_service),
+    systemdService: restartedUnit(around.type, values.systemd_service),
+    systemdSocket: values.systemd_socket ?? null,
+    restartMode: values.restart_mode ?? 'restart',
     restart: userCommand(values.restart, RESTART_MS),
     install: userCommand(values.install, INSTALL_MS),
     database: buildDatabase(values.database, timeoutMs),
-    healthCheck: buildHealthCheck(values.health_check),
+    healthCheck: buildHealthCheck(
+      values.health_check,
+      around.type,
+      values.systemd_service === undefined ? null : serviceName(values.systemd_service),
+    ),
     rollout: buildRollout(values.rollout ?? {}),
+    hooks: buildHooks(values.hooks),
+    ...buildKind(around.type, values, timeoutMs),
     keepReleases: values.keep_releases ?? 5,
     timeoutMs,
     protected: isProtected(around.environment, values),
   };
+}
+
+/** What the environment says, otherwise what its git host says. */
+function missedPushes(
+  { git, defaultProvider }: Surroundings,
+  { provider = defaultProvider, missed_push_check, missed_push }: Settings['values'],
+): Pick<Environment, 'missedPushCheckMs' | 'missedPush'> {
+  const check = missed_push_check ?? git?.[provider]?.missed_push_check;
+  return {
+    missedPushCheckMs: check === undefined ? null : durationMs(check),
+    missedPush: missed_push ?? git?.[provider]?.missed_push ?? 'record',
+  };
+}
+
+/** A pattern is kept apart: only an exact branch can be deployed by its name. */
+function branches(
+  { mapped }: Surroundings,
+  { branch, tags }: Settings['values'],
+): Pick<Environment, 'branch' | 'branchPattern'> {
+  if (branch === undefined)
+    return { branch: tags !== undefined || mapped ? null : 'main', branchPattern: null };
+  return /[*?]/.test(branch) ? { branch: null, branchPattern: branch } : { branch, branchPattern: null };
 }
 
 /** Protected unless it says otherwise: environments whose name begins with `prod`. */
@@ -65,9 +107,9 @@ function hostSelection(written: WrittenSettings['hosts']): HostSelection {
   return { by: 'label', labels: { ...written } };
 }
 
-/** systemd's own rule: a name without a suffix is a service. */
-function serviceName(written: string): string {
-  return written.endsWith('.service') ? written : `${written}.service`;
+/** Of a scheduled fraise it is what the timer starts. */
+function restartedUnit(type: Environment['type'], written: string | undefined): string | null {
+  return written === undefined || type === 'scheduled' ? null : serviceName(written);
 }
 
 function withoutEndSlash(path: string): string {

@@ -51,6 +51,7 @@ function buildFraise(
       type,
       defaultProvider: top.git?.provider ?? 'github',
       defaultUser: top.deploy_user ?? null,
+      git: top.git,
       mapped: targets.some((target) => target.fraise === name && target.environment === environment),
     };
     findings.push(...checkEnvironment(around, settings));

@@ -1,7 +1,7 @@
 import { error, formatPath, warning } from './finding.js';
 import type { Finding, Path } from './finding.js';
 import { PROVIDERS } from './fraises.js';
-import type { GitHost, Provider, Secret } from './fraises.js';
+import type { Configuration, GitHost, Provider, Secret } from './fraises.js';
 import type { WrittenGit } from './fraises-schema.js';
 import { templateFault } from './secret.js';
 
@@ -29,22 +29,47 @@ export function buildGitHosts(git: WrittenGit): {
     const written = git[provider];
     if (written === undefined) continue;
     const { found, problems } = readSecrets(written, ['git', provider]);
-    findings.push(...problems, ...found.flatMap(checkSecret));
+    const token = readStatusToken(written, ['git', provider]);
+    findings.push(...problems, ...found.flatMap(checkSecret), ...token.problems);
     gitHosts[provider] = {
       provider,
       baseUrl: (written.base_url ?? PUBLIC_URL[provider]).replace(/\/$/, ''),
-      webhookSecrets: found.map(({ template, path }): Secret => ({ template, path: formatPath(path) })),
+      webhookSecrets: found.map(asSecret),
+      statusToken: token.found,
     };
   }
   return { gitHosts, findings };
 }
 
-interface WrittenSecret {
+/** Where a git host lives: what the configuration says, otherwise its public address. No slash at the end. */
+export function baseUrlOf({ gitHosts }: Pick<Configuration, 'gitHosts'>, provider: Provider): string {
+  return gitHosts[provider]?.baseUrl ?? PUBLIC_URL[provider];
+}
+
+export interface WrittenSecret {
   readonly template: string;
   readonly path: Path;
 }
 
-function readSecrets(written: WrittenGitHost, path: Path): { found: WrittenSecret[]; problems: Finding[] } {
+/** A text or a list of texts, each with where it stands. */
+export function writtenSecrets(
+  value: string | readonly string[] | undefined,
+  path: Path,
+): readonly WrittenSecret[] {
+  if (value === undefined) return [];
+  if (typeof value === 'string') return [{ template: value, path }];
+  return value.map((template, i) => ({ template, path: [...path, i] }));
+}
+
+/** The secret as a configuration keeps it: its template, and its place as text. */
+export function asSecret({ template, path }: WrittenSecret): Secret {
+  return { template, path: formatPath(path) };
+}
+
+function readSecrets(
+  written: WrittenGitHost,
+  path: Path,
+): { found: readonly WrittenSecret[]; problems: Finding[] } {
   const { webhook_secret, secret, secret_token } = written;
   const [first, ...others] = Object.entries({ webhook_secret, secret, secret_token }).flatMap(
     ([key, value]) => (value === undefined ? [] : [{ key, value }]),
@@ -54,15 +79,32 @@ function readSecrets(written: WrittenGitHost, path: Path): { found: WrittenSecre
     return { found: [], problems: [warning(path, message, 'key')] };
   }
   const { key, value } = first;
-  const found =
-    typeof value === 'string'
-      ? [{ template: value, path: [...path, key] }]
-      : value.map((template, i) => ({ template, path: [...path, key, i] }));
+  const found = writtenSecrets(value, [...path, key]);
   const second = `is another name for ${key}; keep one of them`;
   return { found, problems: others.map((other) => error([...path, other.key], second, 'key')) };
 }
 
-function checkSecret({ template, path }: WrittenSecret): readonly Finding[] {
+/** Only the name of a variable: what stands in the file itself would be stored with every version of it. */
+function readStatusToken(
+  { status_token: template, statuses }: WrittenGitHost,
+  path: Path,
+): { found: Secret | null; problems: Finding[] } {
+  const place = [...path, 'status_token'];
+  if (template === undefined) {
+    const idle = 'has no effect without a status_token';
+    return { found: null, problems: statuses === true ? [warning([...path, 'statuses'], idle)] : [] };
+  }
+  const isName = /^\$\{[A-Za-z_][A-Za-z0-9_]*\}$/.test(template);
+  const fault =
+    'must be ${NAME}, a variable in the environment of the controller: every version of this file is kept';
+  return {
+    found: statuses === false ? null : asSecret({ template, path: place }),
+    problems: isName ? [] : [error(place, fault)],
+  };
+}
+
+/** What is wrong with a secret as it is written; never repeats it. */
+export function checkSecret({ template, path }: WrittenSecret): readonly Finding[] {
   const fault = templateFault(template);
   if (fault !== null) return [error(path, fault)];
   if (template.trim() === '') return [error(path, 'must not be empty')];

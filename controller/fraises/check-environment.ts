@@ -1,4 +1,8 @@
-import { isProtected } from './build-environment.js';
+import { checkSecret, writtenSecrets } from './build-git-hosts.js';
+import { checkDatabase } from './check-database.js';
+import { checkHealth } from './check-health.js';
+import { checkHooks } from './check-hooks.js';
+import { checkKind } from './check-kind.js';
 import type { Surroundings } from './build-environment.js';
 import { error, warning } from './finding.js';
 import type { Finding } from './finding.js';
@@ -9,7 +13,10 @@ export function checkEnvironment(around: Surroundings, settings: Settings): read
   return [
     ...settings.findings,
     ...checkPlace(settings),
+    ...writtenSecrets(settings.values.webhook_secret, settings.pathOf('webhook_secret')).flatMap(checkSecret),
     ...checkRestart(settings),
+    ...checkHooks(settings),
+    ...checkKind(around, settings),
     ...checkDatabase(around, settings),
     ...checkHealth(around, settings),
   ];
@@ -25,79 +32,31 @@ function checkPlace({ values, pathOf }: Settings): readonly Finding[] {
       error(pathOf('layout'), 'releases needs a repository to make them from; without one only in_place'),
     );
   }
-  if (values.paths !== undefined) {
-    findings.push(
-      warning(pathOf('paths'), 'not used in this version: every push to the branch is deployed', 'key'),
-    );
-  }
   const inPlace = values.layout === 'in_place' || values.repository === undefined;
   if (inPlace && values.shared !== undefined) {
     findings.push(
       warning(pathOf('shared'), 'not used with the layout in_place, which has one folder only', 'key'),
     );
   }
+  if (inPlace && values.submodules === true) {
+    const message =
+      'not possible with the layout in_place, which leaves submodules as they are; use layout: releases';
+    findings.push(error(pathOf('submodules'), message, 'key'));
+  }
+  if (inPlace && values.clone?.filter !== undefined) {
+    const message =
+      'not possible with the layout in_place, whose checkout has everything; use layout: releases';
+    findings.push(error(pathOf('clone', 'filter'), message, 'key'));
+  }
   return findings;
 }
 
 function checkRestart({ values, pathOf }: Settings): readonly Finding[] {
-  if (values.systemd_service === undefined || values.restart === undefined) return [];
+  if (values.systemd_service === undefined) {
+    return (['systemd_socket', 'restart_mode'] as const)
+      .filter((key) => values[key] !== undefined)
+      .map((key) => error(pathOf(key), 'has no meaning without systemd_service', 'key'));
+  }
+  if (values.restart === undefined) return [];
   return [error(pathOf('restart'), 'stands beside systemd_service; keep the one that restarts it', 'key')];
-}
-
-function checkDatabase({ environment }: Surroundings, { values, pathOf }: Settings): readonly Finding[] {
-  const { database } = values;
-  if (database === undefined || database.strategy === 'none') return [];
-  const findings: Finding[] = [];
-  for (const key of ['tool', 'up'] as const) {
-    if (database[key] === undefined) findings.push(error(pathOf('database', key), MISSING[key]));
-  }
-  if (database.strategy === 'rebuild') findings.push(...checkRebuild(environment, { values, pathOf }));
-  else if (database.down !== undefined && database.status === undefined) {
-    const message = 'never used without status: what was applied is not known, so it cannot be undone';
-    findings.push(warning(pathOf('database', 'down'), message, 'key'));
-  }
-  return findings;
-}
-
-const MISSING = {
-  tool: 'is missing; must be command, with up, down and status',
-  up: 'is missing; must be the list of words of the command that migrates',
-};
-
-function checkRebuild(
-  environment: string,
-  { values, pathOf }: Pick<Settings, 'values' | 'pathOf'>,
-): readonly Finding[] {
-  const findings = (['down', 'status'] as const)
-    .filter((key) => values.database?.[key] !== undefined)
-    .map((key) =>
-      error(pathOf('database', key), 'has no meaning with rebuild, where up makes the database anew', 'key'),
-    );
-  if (!isProtected(environment, values)) return findings;
-  const message = `rebuild destroys data and ${environment} is protected; use apply, or say protected: false`;
-  return [...findings, error(pathOf('database', 'strategy'), message)];
-}
-
-function checkHealth(
-  { fraise, environment, type }: Surroundings,
-  { values, pathOf }: Settings,
-): readonly Finding[] {
-  const check = values.health_check;
-  if (check?.attempts !== undefined && check.retries !== undefined) {
-    return [
-      error(
-        pathOf('health_check', 'retries'),
-        "is the original's name for attempts; keep one of them",
-        'key',
-      ),
-    ];
-  }
-  if (check !== undefined || type !== 'api') return [];
-  return [
-    warning(
-      ['fraises', fraise, 'environments', environment],
-      'has no health_check: a release will count as healthy as soon as its restart succeeded',
-      'key',
-    ),
-  ];
 }

@@ -1,12 +1,10 @@
+import { commandText, words } from './describe-command.js';
+import { describeDatabase } from './describe-database.js';
+import { describeHealth } from './describe-health.js';
+import { describeKind } from './describe-jobs.js';
 import { formatDuration } from './duration.js';
-import type {
-  CommandLine,
-  Database,
-  Environment,
-  HealthCheck,
-  HostSelection,
-  UserCommand,
-} from './fraises.js';
+import { HOOK_POINTS } from './fraises.js';
+import type { Environment, Hook, Hooks, HostSelection, UserCommand } from './fraises.js';
 
 /** An environment as text: the file's key for each setting, to its value. What is not set is not in it. */
 export function describeEnvironment(environment: Environment): ReadonlyMap<string, string> {
@@ -16,26 +14,37 @@ export function describeEnvironment(environment: Environment): ReadonlyMap<strin
     description: environment.description,
     repository: environment.repository,
     provider: environment.provider,
-    branch: environment.branch,
+    branch: environment.branch ?? environment.branchPattern,
     tags: environment.tags,
     paths: list(environment.paths),
+    skip_marker: environment.skipMarker ? 'true' : null,
+    missed_push_check:
+      environment.missedPushCheckMs === null ? null : formatDuration(environment.missedPushCheckMs),
+    missed_push: environment.missedPushCheckMs === null ? null : environment.missedPush,
     hosts: hosts(environment.hosts),
     app_path: environment.appPath,
     layout: environment.layout,
     shared: list(environment.shared),
+    submodules: environment.submodules ? 'true' : null,
+    'clone.filter': environment.cloneFilter,
+    root: environment.root,
     user: environment.user,
     environment_file: environment.environmentFile,
     systemd_service: environment.systemdService,
+    systemd_socket: environment.systemdSocket,
+    restart_mode: environment.restartMode === 'restart' ? null : environment.restartMode,
     ...command('restart', environment.restart),
     ...command('install', environment.install),
-    ...database(environment.database),
-    ...healthCheck(environment.healthCheck),
+    ...describeDatabase(environment.database),
+    ...describeHealth(environment.healthCheck),
     'rollout.strategy': rollout.strategy,
     'rollout.batch': String(rollout.batch),
     'rollout.canary': String(rollout.canary),
     'rollout.bake': formatDuration(rollout.bakeMs),
     'rollout.max_failures': String(rollout.maxFailures),
     'rollout.on_failure': rollout.onFailure,
+    ...hooks(environment.hooks),
+    ...describeKind(environment),
     keep_releases: String(environment.keepReleases),
     timeout: formatDuration(environment.timeoutMs),
     protected: String(environment.protected),
@@ -45,49 +54,30 @@ export function describeEnvironment(environment: Environment): ReadonlyMap<strin
   );
 }
 
-function database(one: Database | null): Readonly<Record<string, string | null>> {
-  if (one === null) return {};
-  return {
-    'database.strategy': one.strategy,
-    'database.tool': one.tool,
-    'database.on': one.on,
-    'database.up': words(one.up),
-    'database.down': one.down && words(one.down),
-    'database.status': one.status && words(one.status),
-    'database.user': one.user,
-    'database.timeout': formatDuration(one.timeoutMs),
-  };
-}
-
-function healthCheck(one: HealthCheck | null): Readonly<Record<string, string | null>> {
-  if (one === null) return {};
-  return {
-    'health_check.url': one.url,
-    'health_check.attempts': String(one.attempts),
-    'health_check.delay': formatDuration(one.delayMs),
-    'health_check.timeout': formatDuration(one.timeoutMs),
-    'health_check.expect.status': String(one.expectStatus),
-    'health_check.expect.version_field': one.versionField,
-    'health_check.stable_for': formatDuration(one.stableForMs),
-  };
-}
-
 function command(key: string, one: UserCommand | null): Readonly<Record<string, string | null>> {
   if (one === null) return {};
   return {
-    [`${key}.command`]: commandLine(one.command),
+    [`${key}.command`]: commandText(one.command),
     [`${key}.user`]: one.user,
     [`${key}.timeout`]: formatDuration(one.timeoutMs),
   };
 }
 
-function commandLine(line: CommandLine): string {
-  return 'argv' in line ? words(line.argv) : JSON.stringify(line.shell);
+/** The second hook of a point is its `.2`. */
+function hooks(all: Hooks): Readonly<Record<string, string | null>> {
+  const parts = HOOK_POINTS.flatMap((point) =>
+    (all[point] ?? []).map((one, at) => hook(`hooks.${point}${at === 0 ? '' : `.${at + 1}`}`, one)),
+  );
+  return Object.assign({}, ...parts) as Readonly<Record<string, string | null>>;
 }
 
-/** Words as they are, those that would run together in JSON's quotes; a shell string is always quoted, so both differ. */
-function words(argv: readonly string[]): string {
-  return argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word))).join(' ');
+function hook(key: string, one: Hook): Readonly<Record<string, string | null>> {
+  const variables = Object.entries(one.environment).map(([name, value]) => `${name}=${value}`);
+  return {
+    ...command(key, one),
+    [`${key}.environment`]: words(variables),
+    [`${key}.repeatable`]: one.repeatable ? 'true' : null,
+  };
 }
 
 function list(values: readonly string[]): string {

@@ -1,6 +1,6 @@
 import { describeEnvironment } from './describe-environment.js';
-import { PROVIDERS } from './fraises.js';
-import type { Configuration, Fraise, GitHost } from './fraises.js';
+import { allEnvironments, PROVIDERS } from './fraises.js';
+import type { Configuration, Fraise, GitHost, Secret } from './fraises.js';
 
 /**
  * What changes from one configuration to the next, a line each: `+ checkout production`, `- nightly production`,
@@ -14,6 +14,7 @@ export function differences(before: Configuration | null, after: Configuration):
     ...PROVIDERS.flatMap((provider) => gitHost(provider, from.gitHosts[provider], after.gitHosts[provider])),
     ...compareMaps(from.hosts, after.hosts, host),
     ...compareMaps(from.fraises, after.fraises, fraise),
+    ...rotatedSecrets(from, after),
     ...compareMaps(mappedPairs(from), mappedPairs(after), (pair) => ({ title: pair, parts: new Map() })),
   ];
 }
@@ -68,9 +69,24 @@ function gitHost(provider: string, before: GitHost | undefined, after: GitHost |
   if (before === undefined && after === undefined) return [];
   if (before === undefined) return [`+ git ${provider}`];
   if (after === undefined) return [`- git ${provider}`];
-  const templates = (one: GitHost) => JSON.stringify(one.webhookSecrets.map((secret) => secret.template));
-  const rotated = templates(before) === templates(after) ? [] : [`~ git ${provider}: webhook_secret changed`];
-  return [...changed(`git ${provider}: base_url`, before.baseUrl, after.baseUrl), ...rotated];
+  const same = templates(before.webhookSecrets) === templates(after.webhookSecrets);
+  const rotated = same ? [] : [`~ git ${provider}: webhook_secret changed`];
+  const tokens = [before, after].map(({ statusToken }) => statusToken?.template);
+  const statuses = tokens[0] === tokens[1] ? [] : [`~ git ${provider}: status_token changed`];
+  return [...changed(`git ${provider}: base_url`, before.baseUrl, after.baseUrl), ...rotated, ...statuses];
+}
+
+/** Of environments that stay: their own webhook secrets, of which nothing is shown. */
+function rotatedSecrets(from: Configuration, after: Configuration): string[] {
+  return allEnvironments(after).flatMap(({ fraise: of, name, webhookSecrets }) => {
+    const before = from.fraises[of]?.environments[name]?.webhookSecrets;
+    if (before === undefined || templates(before) === templates(webhookSecrets)) return [];
+    return [`~ ${of} ${name}: webhook_secret changed`];
+  });
+}
+
+function templates(secrets: readonly Secret[]): string {
+  return JSON.stringify(secrets.map((secret) => secret.template));
 }
 
 function host(name: string, { labels }: Configuration['hosts'][string]): Described {

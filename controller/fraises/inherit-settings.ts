@@ -33,7 +33,11 @@ export function inheritSettings(
   const far = level(fraise, fraisePath);
   const near = level(environment, environmentPath);
   const inherited = { ...far.values };
-  if (near.values.restart !== undefined) delete inherited.systemd_service;
+  if (near.values.restart !== undefined) {
+    delete inherited.systemd_service;
+    delete inherited.systemd_socket;
+    delete inherited.restart_mode;
+  }
   if (near.values.systemd_service !== undefined) delete inherited.restart;
   return {
     values: { ...inherited, ...near.values },

@@ -29,6 +29,12 @@ export const branchName = text(
   'the exact name of a branch; patterns are not possible here',
 );
 
+/** A branch, or a pattern of branches: `*` is anything but a slash, `**` anything, `?` one character. */
+export const branchPattern = text(
+  /^(?!-)(?!.*\.\.)[^\s~^:[\\\p{Cc}]{1,250}$/u,
+  'the name of a branch, or a pattern such as "release/*"',
+);
+
 export const absolutePath = text(
   /^(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+)+\/?$/u,
   'an absolute path on the host, without . and ..',
@@ -44,12 +50,24 @@ export const serviceUnit = text(
   'the name of a systemd service such as checkout.service',
 );
 
+/** With its suffix: a bare name would be a service. */
+export const socketUnit = text(
+  /^[A-Za-z0-9_:\\][A-Za-z0-9_.:@\\-]{0,247}\.socket$/,
+  'the name of a systemd socket such as checkout.socket',
+);
+
 export const httpUrl = text(
   /^https?:\/\/[^\s/?#@]+(?:[/?#][^\s]*)?$/i,
   'an address that begins with http:// or https://, without user and password',
 );
 
 const DURATION_ALLOWED = `must be a duration such as 500ms, 30s, 10m or 2h (a bare number is seconds), at most ${formatDuration(LONGEST_MS)}`;
+
+/** `127.0.0.1:5432`, `db.internal:5432` or `[::1]:5432`. */
+export const hostAndPort = text(
+  /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*):(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/,
+  'host:port such as 127.0.0.1:5432',
+);
 
 /** A duration as written; `durationMs` makes it milliseconds. */
 export function duration(leastMs: 0 | 1) {
@@ -84,7 +102,10 @@ export function oneOf<const T extends readonly string[]>(
   });
 }
 
-const argument = z.string().refine((word) => !word.includes('\0'), { error: 'must not contain a NUL' });
+/** One word of a command line, or the value of a variable. */
+export const argument = z
+  .string()
+  .refine((word) => !word.includes('\0'), { error: 'must not contain a NUL' });
 
 /** Run as it stands, without a shell. */
 export const argv = z.array(argument).min(1);

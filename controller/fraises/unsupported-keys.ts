@@ -38,7 +38,12 @@ function insideOf(level: Level, key: string): Level | null {
   return inside['*'] ?? null;
 }
 
-const SETTINGS = { health_check: 'health_check', database: 'database', rollout: 'rollout' } as const;
+const SETTINGS = {
+  health_check: 'health_check',
+  database: 'database',
+  rollout: 'rollout',
+  jobs: 'jobs',
+} as const;
 
 /** Which level a key leads to; `*` is any key. */
 const INSIDE = {
@@ -52,6 +57,8 @@ const INSIDE = {
   health_check: {},
   database: {},
   rollout: {},
+  jobs: { '*': 'job' },
+  job: {},
 } as const satisfies Record<string, Readonly<Record<string, string>>>;
 
 const SCAFFOLD = [
@@ -65,8 +72,6 @@ const ON_THE_HOST = [
   'error',
   'not taken from this file, every version of which is kept; put it into the environment_file on the host',
 ] as const;
-const NO_HOOKS = ['error', 'hooks are not run in this version; use install, database and restart'] as const;
-const OTHER_CHECK = ['error', 'not available in this version; use url'] as const;
 const IN_TOOL = [
   'error',
   'not available in this version; let the commands up, down and status do it',
@@ -77,11 +82,6 @@ const TOOL_SETTING = [
 ] as const;
 
 const ANYWHERE: Table = {
-  hooks: NO_HOOKS,
-  jobs: ['error', 'timers and jobs are not available in this version'],
-  systemd_timer: ['error', 'timers and jobs are not available in this version'],
-  script_path: ['error', 'scripts are not run in this version; run it by restart: { command: […] }'],
-  run: ['error', 'scripts are not run in this version; run it by restart: { command: […] }'],
   ssh: ['error', 'not used: install an agent on that host and name it in hosts'],
   external_db: ['error', 'leave database out, or say database: { strategy: none }'],
   git: ['error', 'not possible here; say provider: github, gitlab, gitea or bitbucket'],
@@ -89,7 +89,7 @@ const ANYWHERE: Table = {
   deployment_strategy: DOCUMENTED_ONLY,
   max_instances_down: DOCUMENTED_ONLY,
   canary_percentage: DOCUMENTED_ONLY,
-  allow_irreversible: ['warning', 'not used: a migration without a way down is named in the plan'],
+  allow_irreversible: ['error', 'write it as database: { allow_irreversible: … }'],
   name: ['warning', 'not used: an environment is called by its key'],
   notifications: NO_NOTIFICATIONS,
   ...all(ORIGINAL_ONLY, ['ssh_host', 'ssh_user', 'ssh_port', 'repos_base', 'lock_timeout', 'status_dir']),
@@ -101,7 +101,10 @@ const ANYWHERE: Table = {
 
 const UNSUPPORTED: Readonly<Partial<Record<Level, Table>>> = {
   file: {
-    hooks: ['warning', 'not used: hooks are not run in this version (nor were they here in the original)'],
+    hooks: [
+      'error',
+      'not possible here (nor were they run in the original); say hooks at a fraise or an environment',
+    ],
     notifications: NO_NOTIFICATIONS,
     environments: ['warning', 'not used: say hosts in each environment of a fraise'],
     scaffold: SCAFFOLD,
@@ -109,16 +112,22 @@ const UNSUPPORTED: Readonly<Partial<Record<Level, Table>>> = {
     ...all(ORIGINAL_ONLY, ['deployment', 'health', 'ship', 'bootstrap', 'webhook', 'servers']),
   },
   git_host: { server: ORIGINAL_ONLY },
+  job: {
+    ...all(['warning', 'not used: the timer says when its job runs'], ['schedule']),
+    ...all(['warning', 'not used: the service says what it starts'], ['script_path']),
+    ...all(ORIGINAL_ONLY, ['name', 'retention_days', 'depends_on']),
+  },
   fraise: ANYWHERE,
   environment: ANYWHERE,
   health_check: {
-    ...all(OTHER_CHECK, ['tcp', 'command', 'systemd', 'headers', 'migration_field']),
+    migration_field: ['error', 'not available in this version; use expect: { json: … }'],
     version_field: ['error', 'write it as expect: { version_field: … }'],
     ...all(ORIGINAL_ONLY, ['auto_rollback_on_failure', 'rollback_if_errors_exceed', 'check_interval']),
   },
   database: {
     ...all(ON_THE_HOST, ['database_url', 'admin_url', 'url', 'password']),
-    ...all(IN_TOOL, ['pre_migrate_verify', 'required_roles', 'restore', 'hooks', 'backup_before_deploy']),
+    ...all(IN_TOOL, ['pre_migrate_verify', 'required_roles', 'restore', 'hooks']),
+    backup_before_deploy: ['error', 'write it as backup_before: { command: …, verify: … }'],
     ...all(IN_TOOL, ['post_migrate', 'smoke_tests', 'preflight', 'pre_migrate_dump', 'post_migrate_check']),
     ...all(TOOL_SETTING, ['name', 'dbname', 'host', 'port', 'type', 'framework', 'confiture_config']),
     ...all(TOOL_SETTING, ['migrations_dir', 'template_prefix', 'pool_size', 'max_overflow', 'pool_recycle']),

@@ -18,4 +18,6 @@ export interface ControlEdges {
   readonly controllers: (seenAs: string) => Promise<readonly string[]>;
   /** HOST:PORT of this controller's gRPC port, for a command to paste on a host. */
   readonly ownAddress: (seenAs: string) => string;
+  /** Where webhooks arrive; `note` says why a git host may not reach that, and is empty when it was configured. */
+  readonly webhooksAt: () => { readonly url: string; readonly note: string };
 }

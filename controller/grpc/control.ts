@@ -10,7 +10,10 @@ import { streaming, unary, type Gate } from './calls.js';
 import { agentHandlers } from './control-agents.js';
 import { deploymentHandlers } from './control-deployments.js';
 import type { ControlEdges } from './control-edges.js';
+import { lockHandlers } from './control-locks.js';
 import { recordHandlers } from './control-records.js';
+import { rollbackHandlers } from './control-rollback.js';
+import { webhookHandlers } from './control-webhooks.js';
 import { streamLogs } from './logs.js';
 import { packEnvironment } from './pack.js';
 import { watchDeployment } from './watch.js';
@@ -21,7 +24,10 @@ export function controlService(deps: ControlEdges, identify: Identify): ControlS
   const gate: Gate = { ...deps, identify };
   return {
     ...deploymentHandlers(deps, gate),
+    ...rollbackHandlers(deps, gate),
+    ...lockHandlers(deps, gate),
     ...recordHandlers(deps, gate),
+    ...webhookHandlers(deps, gate),
     ...agentHandlers(deps, gate),
     whoAmI: unary(gate, 'viewer', (_request, { actor: { name, role } }) =>
       Promise.resolve({ name, role, controllerVersion: version, protocolVersion: PROTOCOL_VERSION }),

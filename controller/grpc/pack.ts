@@ -3,13 +3,14 @@ import type {
   Deployment,
   DeploymentHost,
   EnvironmentStatus,
+  Lock,
   Percentiles,
   Stats,
   Webhook,
 } from '../../proto/gen/fraisier/v1/control.js';
 import type { EnvironmentLook } from '../deployments/environment-status.js';
-import type { AgentRow, DeliveryRow, DeploymentRow } from '../deployments/ledger.js';
-import type { PercentileRow, StatsRow } from '../deployments/records.js';
+import type { AgentRow, DeliveryRow, DeploymentRow, LockRow } from '../deployments/ledger.js';
+import type { PercentileRow, StatsRow, WholeDelivery } from '../deployments/records.js';
 import type { DeploymentSummary, HostSummary } from '../deployments/summary.js';
 
 /** As in lists: without hosts. */
@@ -46,19 +47,32 @@ export function packSummary({ deployment, hosts }: DeploymentSummary): Deploymen
 
 /** Its deployments come without hosts, as in lists. */
 export function packEnvironment(
-  { unfinished, ...look }: EnvironmentLook,
+  { unfinished, lock, ...look }: EnvironmentLook,
   last: DeploymentRow | undefined,
 ): EnvironmentStatus {
   return {
     ...look,
     unfinished: unfinished.map(packDeployment),
     last: last === undefined ? undefined : packDeployment(last),
+    lock: lock === null ? undefined : packLock(lock),
   };
 }
 
-/** Without headers and body: those stay in the record. */
+/** As it is told to whoever asks. */
+export function packLock({ fraise, environment, owner, reason, lockedAt, expiresAt }: LockRow): Lock {
+  return { fraise, environment, owner, reason, lockedAt, expiresAt: expiresAt ?? undefined };
+}
+
+/** As in lists: without what is of interest only for one. */
 export function packDelivery(row: DeliveryRow): Webhook {
   return {
+    replayedBy: row.replayedBy ?? '',
+    fraises: row.fraises,
+    matchedSecret: '',
+    headers: {},
+    repeatedBy: [],
+    bodyBytes: undefined,
+    body: NO_BYTES,
     id: row.id,
     provider: row.provider,
     deliveryId: row.deliveryId,
@@ -73,6 +87,20 @@ export function packDelivery(row: DeliveryRow): Webhook {
     deployments: row.deployments,
     receivedAt: row.receivedAt,
     originalId: row.originalId ?? '',
+  };
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** Whole, with its body if that was read. */
+export function packWholeDelivery(row: WholeDelivery): Webhook {
+  return {
+    ...packDelivery(row),
+    matchedSecret: row.matchedSecret ?? '',
+    headers: { ...row.headers },
+    repeatedBy: row.repeatedBy,
+    bodyBytes: row.bodyBytes ?? undefined,
+    body: row.body === null ? NO_BYTES : Buffer.from(row.body),
   };
 }
 

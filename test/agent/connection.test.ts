@@ -57,6 +57,30 @@ describe('the connection', () => {
       expect(controller.hellos[0]?.live).to.deep.equal([LIVE]);
     }));
 
+  it('says so when the disk has no room for a run, which it then forgets', async () => {
+    let full = true;
+    const noRoom = Object.assign(new Error('ENOSPC: no space left on device'), {
+      code: 'ENOSPC',
+      errno: -28,
+    });
+    const disk = {
+      ...systemDisk,
+      writeWhole: (path: string, bytes: Uint8Array, mode?: number) =>
+        full ? Promise.reject(noRoom) : systemDisk.writeWhole(path, bytes, mode),
+    };
+    await connected({ host: { disk } }, async ({ controller, runs }) => {
+      controller.assign(anAssignment([aCommand('one')]));
+      await until('the refusal', () => controller.refusals.length === 1);
+      expect(controller.refusals[0]?.runId).to.equal('r_1');
+      expect(controller.refusals[0]?.reason?.code).to.equal('disk_full');
+      expect(runs.unfinished()).to.deep.equal([]);
+      full = false;
+      controller.assign(anAssignment([aCommand('two')], { runId: 'r_2' }));
+      await until('the next run', () => told(controller.run('r_2').events).includes('run succeeded'));
+      expect(controller.streams).to.equal(1);
+    });
+  });
+
   it('streams output while the step runs', () =>
     connected({}, async ({ controller, host }) => {
       host.exec.script = () => ({ ended: 'running' });
@@ -384,6 +408,7 @@ const LIVE = {
 };
 
 interface Given extends Partial<Pick<TestHost, 'runStep'>> {
+  readonly host?: Partial<TestHost>;
   readonly leaseMs?: number;
   readonly welcome?: TestController['welcome'];
   readonly addresses?: (own: string) => readonly string[];
@@ -398,7 +423,10 @@ async function connected(given: Given, work: (scene: Scene) => Promise<void>): P
     controller.welcome = given.welcome ?? {};
     await controller.start();
     const stop = new AbortController();
-    const host = aHost(folder, given.runStep === undefined ? {} : { runStep: given.runStep });
+    const host = aHost(folder, {
+      ...given.host,
+      ...(given.runStep === undefined ? {} : { runStep: given.runStep }),
+    });
     const runs = new Runs(host);
     await runs.open();
     const pauses: number[] = [];

@@ -5,6 +5,7 @@ import {
   AgentGatewayClient,
   AgentGatewayService,
   type Answer,
+  type RunRefused,
   type Assignment,
   type FromAgent,
   type Hello,
@@ -61,6 +62,7 @@ export class TestController {
   readonly runs = new Map<string, RecordedRun>();
   readonly hellos: Hello[] = [];
   readonly answers: Answer[] = [];
+  readonly refusals: RunRefused[] = [];
   readonly problems: string[] = [];
   /** Assignments handed out after every welcome, as long as they have not started. */
   readonly work: Assignment[] = [];
@@ -190,6 +192,9 @@ export class TestController {
       }
       case 'answer':
         this.answers.push(message.value);
+        return;
+      case 'refused':
+        this.refusals.push(message.value);
         return;
       case 'renew':
         return;

@@ -158,6 +158,7 @@ describe('questions', () => {
     inspect: () => Promise.reject(new FraisierError('policy_refused', 'no')),
     preview: () => Promise.reject(new Error('bug')),
     isAncestor: (_, signal) => forever(signal),
+    changedPaths: () => Promise.resolve({ paths: ['a'], truncated: false }),
   };
   const ask = (question: Question['question'], clock = new ManualClock(), deadlineMs = 0) =>
     answerQuestion({ asks, clock }, { questionId: 'q_1', deadlineMs, question }, never);
@@ -171,7 +172,12 @@ describe('questions', () => {
     expect(await codeOf(ask({ $case: 'inspect', value: { target: TARGET, health: undefined } }))).to.equal(
       'policy_refused',
     );
-    const preview = { target: TARGET, commit: COMMIT, steps: [], migrationPaths: [] };
+    const between = { target: TARGET, from: COMMIT, to: COMMIT };
+    expect((await ask({ $case: 'changedPaths', value: between })).answer).to.deep.equal({
+      $case: 'pathsBetween',
+      value: { paths: ['a'], truncated: false },
+    });
+    const preview = { target: TARGET, commit: COMMIT, steps: [], migrationPaths: [], migrationTool: '' };
     expect(await codeOf(ask({ $case: 'preview', value: preview }))).to.equal('internal');
     expect(await codeOf(ask(undefined))).to.equal('protocol_violation');
   });
@@ -195,10 +201,16 @@ describe('questions', () => {
         host.inspect({ target, health: undefined }, never),
         host.resolveRef({ target, ref: 'main', steps: [] }, never),
         host.isAncestor({ target, ancestor: COMMIT, descendant: COMMIT }, never),
+        host.changedPaths({ target, from: COMMIT, to: COMMIT }, never),
       ];
       for (const answer of refused) expect((await refusal(answer)).reason.code).to.equal('policy_refused');
       expect(
-        (await host.preview({ target, commit: COMMIT, steps: [], migrationPaths: [] }, never)).refusals,
+        (
+          await host.preview(
+            { target, commit: COMMIT, steps: [], migrationPaths: [], migrationTool: '' },
+            never,
+          )
+        ).refusals,
       ).to.have.length(1);
       expect(
         (await refusal(host.inspect({ target: undefined, health: undefined }, never))).reason.code,

@@ -25,7 +25,15 @@ export function aHost(stateFolder: string, more: Partial<TestHost> = {}): TestHo
   const clock = more.clock ?? new ManualClock();
   const lease = new Lease(clock);
   lease.renew(clock.uptimeMs(), 3_600_000);
-  const policy = { file: 'policy.yaml', repositories: [], paths: [], units: [], users: [], commands: [] };
+  const policy = {
+    file: 'policy.yaml',
+    repositories: [],
+    paths: [],
+    units: [],
+    unit_files: [],
+    users: [],
+    commands: [],
+  };
   return {
     disk: systemDisk,
     clock,

@@ -5,7 +5,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import type { Step } from '../../proto/gen/fraisier/v1/plan.js';
+import { MigrationStatus, type Step } from '../../proto/gen/fraisier/v1/plan.js';
 import { systemDisk } from '../../agent/disk.js';
 import { IdentityStore } from '../../agent/identity.js';
 import { until } from '../support/until.js';
@@ -29,7 +29,7 @@ const KINDS = {
     ...aCommand('step'),
     action: {
       $case: 'migrationStatus',
-      value: { argv: ARGV, user: '', commit: COMMIT, expect: undefined },
+      value: MigrationStatus.fromPartial({ argv: ARGV, commit: COMMIT }),
     },
   },
 } as const satisfies Record<string, Step>;

@@ -2,10 +2,11 @@ import { chmod, chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { addToPolicy, loadPolicy, parsePolicy } from '../../agent/policy.js';
+import { addToPolicy } from '../../agent/add-to-policy.js';
+import { loadPolicy, parsePolicy } from '../../agent/policy.js';
 import { FraisierError } from '../../proto/error-codes.js';
 
-const EMPTY = { repositories: [], paths: [], units: [], users: [], commands: [] };
+const EMPTY = { repositories: [], paths: [], units: [], unit_files: [], users: [], commands: [] };
 
 describe('the host’s policy', () => {
   let folder: string;

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Assignment } from '../../proto/gen/fraisier/v1/agent.js';
 import type { Step } from '../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../proto/error-codes.js';
-import { systemDisk, type AppendFile, type Disk } from '../../agent/disk.js';
+import { systemDisk, type Disk } from '../../agent/disk.js';
 import { createRunFolder } from '../../agent/run-folder.js';
 import type { ExecSpec } from '../../agent/exec/exec.js';
 import { Runs } from '../../agent/runs.js';
@@ -10,6 +10,7 @@ import { until } from '../support/until.js';
 import { aCommand, aMigration, anAssignment, aStage, told, withFolder } from './builders.js';
 import { FakeExec } from './fake-exec.js';
 import { aHost, finished, withRuns, type TestHost } from './host.js';
+import { mortalDisk } from './mortal-disk.js';
 
 const KINDS = {
   'a repeatable command': aCommand('step'),
@@ -302,43 +303,4 @@ async function killedAt(folder: string, assignment: Assignment, at: number): Pro
     expect(words.at(-1), `killed at write ${at}: ${words.join(', ')}`).to.equal('run succeeded');
   });
   await mortal.bury();
-}
-
-/** From its so-maniest write on, nothing reaches the disk and nothing comes back. */
-function mortalDisk(diesAt: number): {
-  disk: Disk;
-  dead: Promise<void>;
-  writes: () => number;
-  bury: () => Promise<void>;
-} {
-  const files: AppendFile[] = [];
-  let count = 0;
-  let die = (): void => undefined;
-  const dead = new Promise<void>((resolve) => (die = resolve));
-  const write = async (work: () => Promise<void>): Promise<void> => {
-    count += 1;
-    if (count < diesAt) return work();
-    die();
-    return new Promise(() => undefined);
-  };
-  const disk: Disk = {
-    ...systemDisk,
-    makeFolder: (path) => write(() => systemDisk.makeFolder(path)),
-    writeWhole: (path, bytes, mode) => write(() => systemDisk.writeWhole(path, bytes, mode)),
-    append: (path, bytes) => write(() => systemDisk.append(path, bytes)),
-    remove: (path) => write(() => systemDisk.remove(path)),
-    openForAppend: async (path) => {
-      const file = await systemDisk.openForAppend(path);
-      files.push(file);
-      return {
-        ...file,
-        write: (bytes) => write(() => file.write(bytes)),
-        sync: () => write(() => file.sync()),
-      };
-    },
-  };
-  const bury = async (): Promise<void> => {
-    for (const file of files) await file.close();
-  };
-  return { disk, dead, writes: () => count, bury };
 }

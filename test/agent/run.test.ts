@@ -473,6 +473,20 @@ describe('a run', () => {
         expect(await systemDisk.list(join(host.stateFolder, 'runs', 'r_1'))).to.deep.equal(['done']);
       }));
 
+    it('removes the oldest tombstones now and then', () =>
+      onHost({}, async (host, runs) => {
+        const old = join(host.stateFolder, 'runs', 'r_old');
+        await systemDisk.makeFolder(old);
+        await systemDisk.writeLoosely(join(old, 'done'), Buffer.from('2020-01-01T00:00:00Z'));
+        for (let number = 1; number <= 25; number += 1) {
+          const runId = `r_${number}`;
+          await runs.accept(anAssignment([], { runId }));
+          await runs.acknowledge(runId, (await finished(runs, runId)).at(-1)?.seq ?? 0);
+        }
+        const left = await systemDisk.list(join(host.stateFolder, 'runs'));
+        expect(left).to.have.length(25).and.not.include('r_old');
+      }));
+
     it('refuses names that cannot be files, two steps of one name, and no target', () =>
       onHost({}, async (_, runs) => {
         for (const bad of [

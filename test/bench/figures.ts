@@ -19,12 +19,28 @@ export function figure(what: string, value: number, unit: Figure['unit'], beside
   };
 }
 
+/** One line of the printed table. */
+export function lineOf({ what, value, unit, beside, ratio }: Figure): string {
+  const own = `${what.padEnd(58)} ${shown(value).padStart(9)} ${unit.padEnd(3)}`;
+  if (beside === undefined) return own.trimEnd();
+  return `${own}  ${beside.what.padEnd(14)} ${shown(beside.value).padStart(9)} ${unit.padEnd(3)}  ${shown(ratio ?? Number.NaN)} ×`;
+}
+
 /** The p-th percentile (0 to 100) of values, by nearest rank. */
 export function percentile(values: readonly number[], p: number): number {
   const sorted = [...values].sort((one, other) => one - other);
   return sorted[Math.max(0, Math.ceil((p / 100) * sorted.length) - 1)] ?? Number.NaN;
 }
 
+/** The middle one. */
+export function median(values: readonly number[]): number {
+  return percentile(values, 50);
+}
+
 function rounded(value: number): number {
   return Number(value.toPrecision(4));
+}
+
+function shown(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }

@@ -14,6 +14,7 @@ export interface Load {
 
 /** Below the limit of deliveries a minute that one address may send. */
 const PER_ADDRESS = 500;
+const ANSWER_MS = 30_000;
 
 /**
  * Posts `deliveries` to `url` over `connections` kept-alive connections, each sending its next one when the last was
@@ -71,6 +72,7 @@ function post(url: string, { headers, body }: Delivery, agent: Agent, localAddre
       method: 'POST',
       agent,
       localAddress,
+      signal: AbortSignal.timeout(ANSWER_MS),
       headers: { ...headers, 'content-length': body.length },
     });
     call.on('error', reject).on('response', (answer) => {

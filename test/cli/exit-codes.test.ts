@@ -44,6 +44,18 @@ describe('exit codes', () => {
     });
   }
 
+  const rollbacks: Record<string, number> = { succeeded: 0, failed: 1, paused: 4, cancelled: 4, queued: 0 };
+  for (const [status, code] of Object.entries(rollbacks)) {
+    it(`are ${code} for a rollback that is ${status}`, () =>
+      expect(exitCodeOfDeployment(aDeployment({ status, kind: 'rollback' }), 'rollback')).to.equal(code));
+  }
+
+  it('are 0 for a deployment that was rolled back as asked, whether it had touched anything or not', () => {
+    for (const status of ['rolled_back', 'cancelled', 'rolling_back'])
+      expect(exitCodeOfDeployment(aDeployment({ status }), 'rollback')).to.equal(0);
+    expect(exitCodeOfDeployment(aDeployment({ status: 'rollback_failed' }), 'rollback')).to.equal(1);
+  });
+
   it('are 5 for a deployment that a host refused by its policy', () => {
     const refusal = reason('policy_refused', 'web-1 does not allow this path');
     expect(exitCodeOfDeployment(aDeployment({ status: 'failed', reason: refusal }), 'deploy')).to.equal(5);

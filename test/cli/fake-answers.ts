@@ -1,8 +1,71 @@
 import { FraisierError, reason } from '../../proto/error-codes.js';
+import type { KeptRelease } from '../../proto/gen/fraisier/v1/agent.js';
 import * as control from '../../proto/gen/fraisier/v1/control.js';
 import { aDeployment, aFailedDeployment, at, NOW, OLD_SHA, SHA } from './samples.js';
 
 /** What the fake controller answers to questions: one small shop with two hosts. */
+
+/** Of a host that says nothing more about itself. */
+export const NOTHING_SEEN = {
+  activatedAt: undefined,
+  unitStartedAt: undefined,
+  provenGood: false,
+  kept: [],
+  timers: [],
+  changedFiles: [],
+};
+
+export const A_LOCK: control.Lock = {
+  fraise: 'checkout',
+  environment: 'production',
+  owner: 'ann',
+  reason: 'a freeze for the sale',
+  lockedAt: at(-3600),
+  expiresAt: at(7200),
+};
+
+function kept(commit: string, provenGood: boolean): KeptRelease {
+  return { commit, provenGood, activatedAt: undefined, stagedAt: at(-60) };
+}
+
+export function previewRollback(request: control.RollbackRequest): control.DeploymentPreview {
+  const plan = {
+    ...previewDeployment({ ...request, commit: '', branch: '', force: false, hosts: [] }),
+    kind: 'rollback',
+  };
+  if (request.to === 'd_running') return { ...plan, undoes: 'd_running', hosts: [] };
+  if (request.to === 'd_none')
+    throw new FraisierError('no_rollback_target', 'there is no good release before the one that is live');
+  const applied = request.codeOnly ? [] : ['003_orders', '002_carts'];
+  const rollback = {
+    from: OLD_SHA,
+    applied,
+    before: undefined,
+    after: undefined,
+    codeOnly: request.codeOnly,
+  };
+  return { ...plan, pointOfNoReturn: '', warnings: [], hosts: [], rollback };
+}
+
+export function lockFraise({ fraise, environment, reason: why, forMs }: control.LockRequest): control.Lock {
+  return {
+    ...A_LOCK,
+    fraise,
+    environment,
+    reason: why,
+    expiresAt: forMs === 0 ? undefined : at(forMs / 1000),
+  };
+}
+
+export function unlockFraise({ fraise, environment }: control.LockRef): control.Lock {
+  if (fraise === 'free')
+    throw new FraisierError('unknown_lock', 'free production is not locked', { hint: 'fraisier locks' });
+  return { ...A_LOCK, fraise, environment };
+}
+
+export function listLocks(): control.ListLocksResponse {
+  return { locks: [A_LOCK, { ...A_LOCK, environment: 'staging', owner: 'bob', expiresAt: undefined }] };
+}
 
 export function whoAmI(role: string): control.WhoAmIResponse {
   return { name: role === 'admin' ? 'ann' : 'bob', role, controllerVersion: '0.1.0', protocolVersion: 1 };
@@ -50,6 +113,9 @@ export function previewDeployment(request: control.RequestDeploymentRequest): co
     migratingHost: 'web-1',
     pointOfNoReturn: 'migrate: the tool has no way down',
     warnings: ['no health check'],
+    kind: 'deploy',
+    rollback: undefined,
+    undoes: '',
     hosts: [
       {
         host: 'web-1',
@@ -69,6 +135,8 @@ export function previewDeployment(request: control.RequestDeploymentRequest): co
             }),
           ],
           alreadyStaged: true,
+          irreversibleMigrations: [],
+          unitFiles: [],
         },
       },
       {
@@ -113,6 +181,10 @@ export function getStatus({ fraise, environment }: control.GetStatusRequest): co
             drift: [],
             lastSeenAt: NOW,
             reason: undefined,
+            ...NOTHING_SEEN,
+            provenGood: true,
+            kept: [kept(SHA, true), kept(OLD_SHA, true), kept('d'.repeat(40), false)],
+            timers: [{ timer: 'nightly.timer', state: 'active', nextAt: at(3600) }],
           },
           {
             host: 'web-2',
@@ -123,6 +195,7 @@ export function getStatus({ fraise, environment }: control.GetStatusRequest): co
             drift: ['2 dirty files'],
             lastSeenAt: at(-3600),
             reason: away,
+            ...NOTHING_SEEN,
           },
         ],
         unfinished: [
@@ -133,6 +206,9 @@ export function getStatus({ fraise, environment }: control.GetStatusRequest): co
           }),
         ],
         last: aDeployment(),
+        lock: A_LOCK,
+        layout: 'releases',
+        queue: [{ deploymentId: 'd_2', position: 1, reason: undefined, expectedWaitMs: 125_000 }],
       },
     ],
   };
@@ -177,9 +253,27 @@ export function listWebhooks(): control.ListWebhooksResponse {
   return { webhooks: [WEBHOOK, ignored], next: '' };
 }
 
-export function getWebhook({ id }: control.WebhookRef): control.Webhook {
+export function getWebhook({ id, withBody }: control.WebhookRef): control.Webhook {
   if (id !== WEBHOOK.id) throw new FraisierError('unknown_webhook', `there is no delivery ${id}`);
-  return WEBHOOK;
+  const body = Buffer.from('{"ref":"refs/heads/main"}');
+  return { ...WEBHOOK, bodyBytes: body.length, body: withBody ? body : Buffer.alloc(0) };
+}
+
+export function replayWebhook({ id }: control.WebhookRef): control.Webhook {
+  if (id !== WEBHOOK.id) throw new FraisierError('not_replayable', `${id} cannot be replayed: its body is no longer kept`);
+  return { ...WEBHOOK, id: 'w_9', originalId: id, replayedBy: 'ana', deployments: ['d_9'] };
+}
+
+export function setupWebhook({ fraise }: control.WebhookSetupRequest): control.WebhookSetup {
+  return control.WebhookSetup.fromPartial({
+    fraise,
+    provider: 'github',
+    url: 'https://deploy.example.com/webhook/github',
+    contentType: 'application/json',
+    events: ['push'],
+    secrets: [{ path: 'git.github.webhook_secret', variables: ['WEBHOOK_SECRET'], usable: true }],
+    steps: ['Settings → Webhooks → Add webhook'],
+  });
 }
 
 const AGENT = control.Agent.fromPartial({

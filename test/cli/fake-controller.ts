@@ -14,6 +14,7 @@ import {
   type LogLine,
   type LogsRequest,
   type RequestDeploymentRequest,
+  type RollbackRequest,
   type WatchEvent,
   type WatchRequest,
 } from '../../proto/gen/fraisier/v1/control.js';
@@ -152,12 +153,21 @@ export class FakeController {
       continueDeployment: unary('continueDeployment', 'admin', ({ id }: { id: string }) =>
         this.steerable(id),
       ),
+      requestRollback: unary('requestRollback', 'admin', (request: RollbackRequest) =>
+        this.rollback(request),
+      ),
+      previewRollback: unary('previewRollback', 'viewer', answers.previewRollback),
+      lockFraise: unary('lockFraise', 'admin', answers.lockFraise),
+      unlockFraise: unary('unlockFraise', 'admin', answers.unlockFraise),
+      listLocks: unary('listLocks', 'viewer', answers.listLocks),
       getDeployment: unary('getDeployment', 'viewer', ({ id }: { id: string }) => this.known(id)),
       listDeployments: unary('listDeployments', 'viewer', answers.listDeployments),
       getStatus: unary('getStatus', 'viewer', answers.getStatus),
       getStats: unary('getStats', 'viewer', answers.getStats),
       listWebhooks: unary('listWebhooks', 'viewer', answers.listWebhooks),
       getWebhook: unary('getWebhook', 'viewer', answers.getWebhook),
+      replayWebhook: unary('replayWebhook', 'admin', answers.replayWebhook),
+      setupWebhook: unary('setupWebhook', 'viewer', answers.setupWebhook),
       listAgents: unary('listAgents', 'viewer', answers.listAgents),
       createJoinToken: unary('createJoinToken', 'admin', answers.createJoinToken),
       revokeAgent: unary('revokeAgent', 'admin', answers.revokeAgent),
@@ -187,6 +197,13 @@ export class FakeController {
       throw new Error('Connection dropped');
     }
     return { ...deployment, status: 'queued', durationMs: undefined };
+  }
+
+  private rollback(request: RollbackRequest): Deployment {
+    if (request.to === 'd_none')
+      throw new FraisierError('no_rollback_target', 'there is no good release before the one that is live');
+    const asked = { ...request, commit: '', branch: '', force: false, hosts: [] };
+    return this.request(asked);
   }
 
   private queue({ fraise, environment, requestId }: RequestDeploymentRequest): Deployment {

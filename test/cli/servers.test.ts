@@ -52,7 +52,7 @@ describe('fraisier on a server', () => {
       code: 2,
       stdout: '',
       stderr:
-        'error: nothing to allow: say --repository, --path, --unit, --user or --command\nnext: fraisier agent allow --help\n',
+        'error: nothing to allow: say --repository, --path, --unit, --unit-file, --user or --command\nnext: fraisier agent allow --help\n',
     });
   });
 

@@ -1,5 +1,12 @@
+import { MigrationState } from '../../proto/gen/fraisier/v1/plan.js';
 import type { AgentRow, DeploymentRow, RunRow } from '../../controller/deployments/ledger.js';
-import type { Configuration, Environment } from '../../controller/fraises/fraises.js';
+import type {
+  Check,
+  Configuration,
+  Environment,
+  HealthCheck,
+  HttpCheck,
+} from '../../controller/fraises/fraises.js';
 import { makePlan } from '../../controller/deployments/plan.js';
 
 /** A moment that tests count from. */
@@ -22,28 +29,35 @@ export function anEnvironment(more: Partial<Environment> = {}): Environment {
     repository: 'https://github.com/acme/checkout.git',
     provider: 'github',
     branch: 'main',
+    branchPattern: null,
     tags: null,
     paths: [],
+    skipMarker: false,
+    missedPushCheckMs: null,
+    missedPush: 'record',
+    webhookSecrets: [],
     hosts: { by: 'name', names: ['web-1', 'web-2'] },
     appPath: '/srv/checkout',
     layout: 'releases',
     shared: [],
+    submodules: false,
+    cloneFilter: null,
+    root: null,
     user: null,
     environmentFile: null,
     systemdService: 'checkout.service',
+    systemdSocket: null,
+    restartMode: 'restart',
     restart: null,
     install: { command: { argv: ['npm', 'ci'] }, user: null, timeoutMs: 300_000 },
     database: null,
-    healthCheck: {
-      url: 'http://127.0.0.1:8000/health',
-      attempts: 10,
-      delayMs: 3000,
-      timeoutMs: 5000,
-      expectStatus: 200,
-      versionField: 'commit',
-      stableForMs: 0,
-    },
+    healthCheck: aHealthCheck(),
     rollout: { strategy: 'rolling', batch: 1, canary: 0, bakeMs: 0, maxFailures: 0, onFailure: 'rollback' },
+    hooks: {},
+    script: null,
+    jobs: [],
+    units: null,
+    whileRunning: { waitMs: 300_000, pastWait: 'fail' },
     keepReleases: 5,
     timeoutMs: 600_000,
     protected: true,
@@ -55,11 +69,17 @@ export const aDatabase: NonNullable<Environment['database']> = {
   strategy: 'apply',
   tool: 'command',
   on: null,
+  command: null,
+  directory: null,
   up: ['bin/migrate', 'up'],
   down: ['bin/migrate', 'down'],
   status: ['bin/migrate', 'status'],
   user: null,
   timeoutMs: 60_000,
+  lockTimeoutMs: null,
+  statementTimeoutMs: null,
+  allowIrreversible: false,
+  backupBefore: null,
 };
 
 export function aConfiguration(environment: Environment = anEnvironment()): Configuration {
@@ -101,6 +121,7 @@ export function aDeployment(
     force: false,
     onlyHosts: [],
     pushedAt: null,
+    rollback: null,
     reason: null,
     plan: makePlan({ environment: environmentConfig, commit: COMMIT, ref: 'main', hosts, madeAt: NOON }),
     oldVersion: null,
@@ -146,6 +167,7 @@ export function aRun(
     previousProvenGood: phase === 'prepare' && status === 'succeeded' ? true : null,
     migration: null,
     liveRelease: null,
+    settled: false,
     createdAt: at(1),
     dispatchedAt: pending ? null : at(1),
     startedAt: pending || status === 'dispatched' ? null : at(2),
@@ -172,4 +194,43 @@ export function anAgent(name: string, more: Partial<AgentRow> = {}): AgentRow {
     live: [],
     ...more,
   };
+}
+
+/** An HTTP check of the version, `more` replacing parts of it. */
+export function anHttpCheck(more: Partial<HttpCheck & { readonly timeoutMs: number }> = {}): Check {
+  return {
+    by: 'http',
+    timeoutMs: 5000,
+    url: 'http://127.0.0.1:8000/health',
+    statuses: [200],
+    versionField: 'commit',
+    json: {},
+    body: null,
+    headers: {},
+    tls: { caFile: null, serverName: null, insecure: false },
+    ...more,
+  };
+}
+
+export function aHealthCheck(more: Partial<HealthCheck> = {}): HealthCheck {
+  return {
+    checks: [anHttpCheck()],
+    attempts: 10,
+    delayMs: 3000,
+    backoff: 1,
+    maxDelayMs: 30_000,
+    startGraceMs: 0,
+    stableForMs: 0,
+    deadlineMs: null,
+    ...more,
+  };
+}
+
+/** What a migration tool said of a database. */
+export function aState(
+  revision: string,
+  pending: readonly string[],
+  more: Partial<MigrationState> = {},
+): MigrationState {
+  return MigrationState.fromPartial({ revision, pending, ...more });
 }

@@ -43,6 +43,13 @@ export async function emptyDatabase(): Promise<TestDatabase> {
   return openTest(server, name, {}, async () => await server.drop(name));
 }
 
+/** A database with everything that another one has by now; nobody may be connected to that one. */
+export async function copyOfDatabase({ url }: Pick<TestDatabase, 'url'>): Promise<TestDatabase> {
+  const server = await testServer();
+  const name = await server.create(/\/(\w+)(?:\?.*)?$/.exec(url)?.[1] ?? '');
+  return openTest(server, name, {}, async () => await server.drop(name));
+}
+
 function openTest(
   server: TestServer,
   name: string,

@@ -23,6 +23,10 @@ export interface PushToSign {
   readonly forced?: boolean;
   /** Default: now. GitHub tells it in whole seconds. */
   readonly pushedAt?: Date;
+  /** Of the pushed commit. */
+  readonly message?: string;
+  /** Files that the pushed commit modified; default: those of the real payload. */
+  readonly modified?: readonly string[];
 }
 
 const NO_COMMIT = '0'.repeat(40);
@@ -80,7 +84,8 @@ export function signedDelivery(delivery: {
 export function pushPayload(push: Omit<PushToSign, 'secret'>): Record<string, unknown> {
   const example = examplePush();
   const head = example['head_commit'] as Record<string, unknown>;
-  const commit = { ...head, id: push.commit };
+  const files = push.modified === undefined ? {} : { added: [], modified: push.modified, removed: [] };
+  const commit = { ...head, id: push.commit, message: push.message ?? head['message'], ...files };
   return {
     ...example,
     ref: `refs/heads/${push.branch}`,

@@ -3,14 +3,18 @@ import type { Waking } from '../../controller/deployments/edges.js';
 import type {
   AgentRow,
   AuditEntry,
+  BranchToCheck,
+  Claim,
   ConfigurationRevision,
   DeliveryRow,
   DeploymentChange,
   DeploymentRow,
   JoinTokenRow,
   Ledger,
+  LockRow,
   NewDelivery,
   NewLogChunk,
+  NotificationRow,
   QuestionRow,
   RunChange,
   RunRow,
@@ -20,6 +24,7 @@ import type {
 import {
   ACTIVE_STATUSES,
   deploymentHasEnded,
+  type NotificationOutcome,
   mayMoveDeployment,
   mayMoveRun,
   runHasEnded,
@@ -34,10 +39,21 @@ interface State {
   logs: NewLogChunk[];
   agents: AgentRow[];
   joinTokens: JoinTokenRow[];
+  locks: (LockRow & { readonly releasedBy: string | null })[];
   deliveries: Omit<DeliveryRow, 'deployments'>[];
   questions: QuestionRow[];
+  /** Of pending deliveries, the newest first. */
+  asked: { readonly id: string; readonly until: Date }[];
+  branches: (BranchToCheck & { readonly commit: string; readonly nextAt: Date })[];
   audit: AuditEntry[];
-  outbox: { readonly topic: string; readonly payload: unknown }[];
+  outbox: MemoryNotification[];
+}
+
+export interface MemoryNotification extends NotificationRow {
+  readonly dueAt: Date;
+  readonly claimedUntil: Date | null;
+  readonly outcome: NotificationOutcome | null;
+  readonly lastError: string | null;
 }
 
 /** What a test may look at beside the port. */
@@ -131,8 +147,11 @@ function emptyState(): State {
     logs: [],
     agents: [],
     joinTokens: [],
+    locks: [],
     deliveries: [],
     questions: [],
+    asked: [],
+    branches: [],
     audit: [],
     outbox: [],
   };
@@ -147,7 +166,7 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
     deployments: state.deployments.filter((one) => one.webhookId === row.id).map((one) => one.id),
   });
   const insertDelivery = (delivery: NewDelivery, claimed: boolean): DeliveryRow => {
-    const row = { ...delivery, claimed, receivedAt: now() };
+    const row = { replayedBy: null, fraises: [], ...delivery, claimed, receivedAt: now() };
     draft.write('deliveries').push(row);
     return delivered(row);
   };
@@ -157,6 +176,8 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
   const seen = (row: AgentRow): AgentRow =>
     row.leaseExpiresAt !== null && row.leaseExpiresAt > now() ? row : { ...row, controllerId: null };
   const agentIs = (name: string) => (row: AgentRow) => row.name === name;
+  const lockedNow = (fraise: string, environment: string) => (row: State['locks'][number]) =>
+    row.fraise === fraise && row.environment === environment && inForce(row, now());
   const holds = (name: string, epoch: number) => (row: AgentRow) =>
     row.name === name && row.epoch === epoch && row.revokedAt === null;
 
@@ -240,6 +261,41 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
           .at(-1) ?? null
       );
     },
+    async endedDeployments(fraise, environment, limit) {
+      return state.deployments
+        .filter((row) => row.fraise === fraise && row.environment === environment)
+        .filter((row) => row.startedAt !== null && row.finishedAt !== null)
+        .sort((a, b) => Number(a.finishedAt) - Number(b.finishedAt))
+        .reverse()
+        .slice(0, limit);
+    },
+
+    async insertLock({ forMs, ...lock }) {
+      if (state.locks.some(lockedNow(lock.fraise, lock.environment))) return null;
+      const expiresAt = forMs === null ? null : later(now(), forMs);
+      const row: LockRow = { ...lock, lockedAt: now(), expiresAt };
+      draft.write('locks').push({ ...row, releasedBy: null });
+      return row;
+    },
+    async lockOn(fraise, environment) {
+      const row = state.locks.find(lockedNow(fraise, environment));
+      return row === undefined ? null : shownLock(row);
+    },
+    async locks() {
+      const rows = state.locks.filter((row) => inForce(row, now())).map(shownLock);
+      const key = ({ fraise, environment }: LockRow) => `${fraise} ${environment}`;
+      return rows.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+    },
+    async releaseLock(fraise, environment, by) {
+      const row = state.locks.find(lockedNow(fraise, environment));
+      if (row === undefined) return null;
+      draft.replace(
+        'locks',
+        (one) => one.id === row.id,
+        (one) => ({ ...one, releasedBy: by }),
+      );
+      return shownLock(row);
+    },
 
     async insertRun(run) {
       const same = (row: RunRow) =>
@@ -261,6 +317,7 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
         previousProvenGood: null,
         migration: null,
         liveRelease: null,
+        settled: false,
         createdAt: now(),
         dispatchedAt: null,
         startedAt: null,
@@ -418,6 +475,65 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
       const row = claimant(provider, deliveryId);
       return row === undefined ? null : delivered(row);
     },
+    async holdDelivery(id) {
+      const row = state.deliveries.find((one) => one.id === id);
+      return row === undefined ? null : delivered(row);
+    },
+    async startedBy(provider, deliveryId) {
+      const rows = state.deliveries.filter(
+        (row) => row.provider === provider && row.deliveryId === deliveryId,
+      );
+      return state.deployments.filter((one) => rows.some((row) => row.id === one.webhookId));
+    },
+    receivedAt: (id) => Promise.resolve(state.deliveries.find((row) => row.id === id)?.receivedAt ?? null),
+    async moveDelivery(id, from, to, reason) {
+      return draft.replace(
+        'deliveries',
+        (row) => row.id === id && row.verdict === from,
+        (row) => ({ ...row, verdict: to, reason }),
+      );
+    },
+    async takePending(forMs) {
+      const isFree = ({ id }: { readonly id: string }) => {
+        const until = state.asked.find((one) => one.id === id)?.until;
+        return until === undefined || until <= now();
+      };
+      const row = state.deliveries.find((one) => one.verdict === 'pending' && isFree(one));
+      if (row === undefined) return null;
+      draft.write('asked').unshift({ id: row.id, until: later(now(), forMs) });
+      return delivered(row);
+    },
+    async postponePending(id, ms) {
+      draft.write('asked').unshift({ id, until: later(now(), ms) });
+    },
+    async takeBranchCheck({ repository, branch }, everyMs) {
+      const isIt = (row: State['branches'][number]) => row.repository === repository && row.branch === branch;
+      const found = state.branches.find(isIt);
+      if (found !== undefined && found.nextAt > now()) return null;
+      const nextAt = later(now(), everyMs);
+      if (!draft.replace('branches', isIt, (row) => ({ ...row, nextAt })))
+        draft.write('branches').push({ repository, branch, commit: '', nextAt });
+      return found?.commit ?? '';
+    },
+    async noteBranchHead({ repository, branch }, commit) {
+      draft.replace(
+        'branches',
+        (row) => row.repository === repository && row.branch === branch,
+        (row) => ({ ...row, commit }),
+      );
+    },
+    async wasDelivered(branch, commit) {
+      const told = ['deployed', 'ignored', 'duplicate', 'pending'];
+      return state.deliveries.some(
+        (row) => row.branch === branch && row.commit === commit && told.includes(row.verdict),
+      );
+    },
+    async missedDelivery(branch, commit) {
+      const row = state.deliveries.findLast(
+        (one) => one.event === 'missed_push' && one.branch === branch && one.commit === commit,
+      );
+      return row === undefined ? null : delivered(row);
+    },
     async releaseClaim(id) {
       draft.replace(
         'deliveries',
@@ -446,7 +562,72 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
       draft.write('audit').push(entry);
     },
     async outbox(entry) {
-      draft.write('outbox').push(entry);
+      const number = state.outbox.length + 1;
+      const fresh = { lane: null, attempts: 0, claimedUntil: null, outcome: null, lastError: null };
+      draft.write('outbox').push({ ...entry, ...fresh, number, dueAt: now() });
+    },
+    async unaddressedNotifications(limit) {
+      const rows = state.outbox.filter((row) => row.outcome === null && row.lane === null);
+      return rows.slice(0, limit).map(shownNotification);
+    },
+    async addressNotification(number, lane) {
+      const fits = (row: MemoryNotification) => row.number === number && row.lane === null;
+      draft.replace('outbox', fits, (row) => ({ ...row, lane }));
+    },
+    async claimNotification({ busyLanes, claimMs }) {
+      const isFree = (row: MemoryNotification) =>
+        row.outcome === null && (row.claimedUntil === null || row.claimedUntil <= now());
+      const isDue = (row: MemoryNotification) => row.dueAt <= now();
+      const others = (row: MemoryNotification) =>
+        state.outbox.filter(
+          (one) => one.about === row.about && one.number !== row.number && one.outcome === null,
+        );
+      for (const old of state.outbox.filter(isFree)) {
+        if (!others(old).some((one) => one.number > old.number && isDue(one))) continue;
+        draft.replace(
+          'outbox',
+          (row) => row.number === old.number,
+          (row) => ({ ...row, outcome: 'overtaken' }),
+        );
+      }
+      const [next] = state.outbox
+        .filter((row) => isFree(row) && isDue(row) && row.lane !== null && !busyLanes.includes(row.lane))
+        .filter((row) => others(row).length === 0)
+        .sort((a, b) => Number(a.dueAt) - Number(b.dueAt));
+      if (next === undefined) return null;
+      const claimed = { ...next, attempts: next.attempts + 1, claimedUntil: later(now(), claimMs) };
+      draft.replace(
+        'outbox',
+        (row) => row.number === next.number,
+        () => claimed,
+      );
+      return shownNotification(claimed);
+    },
+    async endNotification(claim, { outcome, error }) {
+      return draft.replace('outbox', claimedAs(claim), (row) => ({
+        ...row,
+        outcome,
+        lastError: error,
+        claimedUntil: null,
+      }));
+    },
+    async retryNotification(claim, { afterMs, error }) {
+      return draft.replace('outbox', claimedAs(claim), (row) => ({
+        ...row,
+        dueAt: later(now(), afterMs),
+        lastError: error,
+        claimedUntil: null,
+      }));
+    },
+    async holdLane(lane, forMs) {
+      const until = later(now(), forMs);
+      for (const { number } of state.outbox.filter((row) => row.lane === lane && row.dueAt < until)) {
+        draft.replace(
+          'outbox',
+          (row) => row.number === number && row.outcome === null,
+          (row) => ({ ...row, dueAt: until }),
+        );
+      }
     },
     async wake(topic) {
       wakes.set(JSON.stringify(topic), topic);
@@ -487,6 +668,29 @@ function isActive(status: DeploymentRow['status']): boolean {
 function activeBeside({ id, fraise, environment }: DeploymentRow): (row: DeploymentRow) => boolean {
   return (row) =>
     row.id !== id && row.fraise === fraise && row.environment === environment && isActive(row.status);
+}
+
+function inForce({ releasedBy, expiresAt }: State['locks'][number], now: Date): boolean {
+  return releasedBy === null && (expiresAt === null || expiresAt > now);
+}
+
+function shownLock({ releasedBy: _, ...row }: State['locks'][number]): LockRow {
+  return row;
+}
+
+function claimedAs({ number, attempts }: Claim): (row: MemoryNotification) => boolean {
+  return (row) => row.number === number && row.attempts === attempts && row.outcome === null;
+}
+
+function shownNotification({
+  number,
+  topic,
+  about,
+  payload,
+  lane,
+  attempts,
+}: NotificationRow): NotificationRow {
+  return { number, topic, about, payload, lane, attempts };
 }
 
 function madeLive({ status, kind }: DeploymentRow): boolean {

@@ -1,14 +1,17 @@
-import { fork } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { childProcessExec } from '../../../agent/exec/child-process.js';
 import type { ExecSpec } from '../../../agent/exec/exec.js';
 import { marksOf } from '../../../agent/exec/marks.js';
+import { untilEnded, type Looked } from '../../../agent/exec/until-ended.js';
 import { aSpec, isRunning, never, outputOf, program, until, withFolder, writeExecutable } from './a-spec.js';
 
 const exec = childProcessExec();
+const mkfifo = (path: string) => promisify(execFile)('mkfifo', [path]);
 
 async function run(spec: ExecSpec): ReturnType<typeof exec.wait> {
   await exec.start(spec);
@@ -42,6 +45,31 @@ describe('commands as detached process groups', () => {
         const spec = aSpec(folder, [program('dies-by-signal.sh'), signal], { id: `r_1-die-1-${signal}` });
         expect(await run(spec)).to.deep.equal({ ended: 'signalled', signal: `SIG${signal}` });
       }
+    }));
+
+  it('is looked at again when there is news, however long the pause', () =>
+    withFolder(async (folder) => {
+      const spec = aSpec(folder, ['true']);
+      const over = new AbortController();
+      const looks: Looked[] = [{ ended: 'running' }, { ended: 'exited', exitCode: 0 }];
+      const look = async (): Promise<Looked> => {
+        setImmediate(() => over.abort());
+        return looks.shift() ?? { ended: 'absent' };
+      };
+      const patience = { firstMs: 3_600_000, mostMs: 3_600_000, capBytes: 1, news: () => over.signal };
+      const end = await untilEnded(spec, never(), look, patience);
+      expect(end).to.deep.equal({ ended: 'exited', exitCode: 0 });
+    }));
+
+  it('is found to have ended also by an agent that did not start it', () =>
+    withFolder(async (folder) => {
+      const spec = aSpec(folder, ['sh', '-c', 'read _ <wait; exit 3']);
+      await mkfifo(join(folder, 'wait'));
+      await exec.start(spec);
+      const ends = [exec.wait(spec, never()), childProcessExec().wait(spec, never())];
+      await writeFile(join(folder, 'wait'), 'go\n');
+      const end = { ended: 'exited', exitCode: 3 };
+      expect(await Promise.all(ends)).to.deep.equal([end, end]);
     }));
 
   it('keeps binary output byte by byte', () =>

@@ -1,9 +1,6 @@
 import { expect } from 'chai';
-import {
-  formatEnvironmentFile,
-  minimalEnvironment,
-  parseEnvironmentFile,
-} from '../../../agent/exec/environment.js';
+import { formatEnvironmentFile, parseEnvironmentFile } from '../../../agent/exec/environment-file.js';
+import { minimalEnvironment } from '../../../agent/exec/environment.js';
 import { parseProcessLine } from '../../../agent/exec/processes.js';
 import { runProgram } from '../../../agent/exec/run-program.js';
 import { searchPath } from '../../../agent/exec/search-path.js';

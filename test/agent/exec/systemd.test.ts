@@ -37,17 +37,32 @@ describe('systemd as steps see it', () => {
       await fake.addUnit('a.service', {});
       await fake.addUnit('b.service', { fails: true });
       const systemd = systemctlSystemd(fake);
-      expect(await systemd.restart('a.service', never())).to.deep.equal({
+      expect(await systemd.restart(['a.service'], never())).to.deep.equal({
         ended: 'exited',
         exitCode: 0,
         output: '',
       });
-      expect(await systemd.restart('b.service', never())).to.deep.equal({
+      expect(await systemd.restart(['b.service'], never())).to.deep.equal({
         ended: 'exited',
         exitCode: 1,
         output: 'Job for the unit failed. See "systemctl status".\n',
       });
       expect(await systemd.stop('c.service', never())).to.have.property('exitCode', 5);
+    }));
+
+  it('enables, starts, disables and resets units, and has unit files read again', () =>
+    withFolder(async (folder) => {
+      const fake = await aFakeSystemd(folder);
+      const systemctl = await writeExecutable(join(folder, 'systemctl'), '#!/bin/sh\necho "$@"\n');
+      const systemd = systemctlSystemd({ ...fake, systemctl });
+      const said = async (end: ReturnType<typeof systemd.start>) => ({ output: '', ...(await end) }).output;
+      expect(await said(systemd.start('a.timer', never()))).to.equal('start -- a.timer\n');
+      expect(await said(systemd.enable('a.timer', never()))).to.equal('enable -- a.timer\n');
+      expect(await said(systemd.disable('a.timer', never()))).to.equal('disable -- a.timer\n');
+      expect(await said(systemd.resetFailed('a.service', never()))).to.equal('reset-failed -- a.service\n');
+      expect(await said(systemd.daemonReload(never()))).to.equal('daemon-reload\n');
+      expect(systemd.unitFolder).to.equal('/etc/systemd/system');
+      expect(systemctlSystemd(fake, '/elsewhere').unitFolder).to.equal('/elsewhere');
     }));
 
   it('stops waiting when told to, with the reason it was told', () =>
@@ -56,11 +71,11 @@ describe('systemd as steps see it', () => {
       await fake.addUnit('a.service', { hangs: true });
       const systemd = systemctlSystemd(fake);
       const why = reason('cancelled', 'enough');
-      expect(await systemd.restart('a.service', AbortSignal.abort(why))).to.deep.equal({
+      expect(await systemd.restart(['a.service'], AbortSignal.abort(why))).to.deep.equal({
         ended: 'stopped',
         reason: why,
       });
-      const other = await systemd.restart('a.service', AbortSignal.abort(new Error('leaving')));
+      const other = await systemd.restart(['a.service'], AbortSignal.abort(new Error('leaving')));
       expect(other).to.have.nested.property('reason.code', 'cancelled');
     }));
 
@@ -75,7 +90,7 @@ describe('systemd as steps see it', () => {
       );
       const systemd = systemctlSystemd({ ...fake, systemctl });
       const done = { ended: 'exited', exitCode: 0, output: 'done\n' };
-      expect(await systemd.restart('a.service', never())).to.deep.equal(done);
+      expect(await systemd.restart(['a.service'], never())).to.deep.equal(done);
     }));
 
   it('does not know the outcome where systemctl itself is missing', () =>
@@ -84,7 +99,7 @@ describe('systemd as steps see it', () => {
         systemctl: join(folder, 'no-systemctl'),
         journalctl: join(folder, 'no-journalctl'),
       });
-      expect(await systemd.restart('a.service', never())).to.have.nested.property(
+      expect(await systemd.restart(['a.service'], never())).to.have.nested.property(
         'reason.code',
         'outcome_unknown',
       );

@@ -4,14 +4,16 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { HostPorts } from '../../../agent/questions/host-ports.js';
-import { inspectFraise, momentOf } from '../../../agent/questions/inspect-fraise.js';
+import { inspectFraise } from '../../../agent/questions/inspect-fraise.js';
+import { momentOf } from '../../../agent/steps/unit-now.js';
+import { changedPaths } from '../../../agent/questions/changed-paths.js';
 import { isAncestor } from '../../../agent/questions/is-ancestor.js';
 import { previewPlan } from '../../../agent/questions/preview-plan.js';
 import { resolveRef } from '../../../agent/questions/resolve-ref.js';
 import { writeReleaseMark } from '../../../agent/steps/release-layout.js';
 import { FraisierError } from '../../../proto/error-codes.js';
 import { Preview } from '../../../proto/gen/fraisier/v1/agent.js';
-import { Health, Step } from '../../../proto/gen/fraisier/v1/plan.js';
+import { Health, HealthProbe, HttpProbe, Step } from '../../../proto/gen/fraisier/v1/plan.js';
 import type { Target } from '../../../proto/gen/fraisier/v1/plan.js';
 import { never, withFolder } from '../exec/a-spec.js';
 import { aRepository } from '../steps/a-repository.js';
@@ -160,6 +162,42 @@ describe('whether one commit is in the history of another', () => {
     }));
 });
 
+describe('which paths differ between two commits', () => {
+  it('is answered from the mirror: also paths that were moved or taken back, and those with odd names', () =>
+    withScene(async ({ origin, target, ports }) => {
+      const from = origin.commit({ 'a/one': '1', 'b/two words': '2', same: '3' });
+      const to = origin.commit({ 'a/one': null, 'c/one': '1', 'b/two words': '3', 'd/\u00e4\n': '4' });
+      const forth = await changedPaths({ target, from, to }, ports);
+      const paths = ['a/one', 'b/two words', 'c/one', 'd/\u00e4\n'];
+      expect(forth).to.deep.equal({ paths, truncated: false });
+      expect(await changedPaths({ target, from: to, to: from }, ports)).to.deep.equal(forth);
+      expect(await changedPaths({ target, from, to: from }, ports)).to.deep.equal({
+        paths: [],
+        truncated: false,
+      });
+    }));
+
+  it('is cut short when it is very many', () =>
+    withScene(async ({ origin, target, ports }) => {
+      const from = origin.commit({ a: '1' });
+      const long = 'x'.repeat(200);
+      const files = Array.from({ length: 5_100 }, (_, at) => [`${long}${at}`, ''] as const);
+      const to = origin.commit(Object.fromEntries(files));
+      const { paths, truncated } = await changedPaths({ target, from, to }, ports);
+      expect(truncated).to.equal(true);
+      expect(paths.length).to.be.within(4_800, 5_000);
+    }));
+
+  it('is refused for a commit that is gone, without a target, and when git cannot tell', () =>
+    withScene(async ({ origin, target, ports }) => {
+      const commit = origin.commit({ a: '1' });
+      const gone = changedPaths({ target, from: 'a'.repeat(40), to: commit }, ports);
+      expect((await refusal(gone)).reason.code).to.equal('commit_not_found');
+      const nowhere = changedPaths({ target: undefined, from: commit, to: commit }, ports);
+      expect((await refusal(nowhere)).reason.code).to.equal('protocol_violation');
+    }));
+});
+
 describe('what a plan would change', () => {
   const preview = (
     { target, ports }: Scene,
@@ -200,6 +238,8 @@ describe('what a plan would change', () => {
         ],
         commitsAhead: 2,
         estimatedMigrations: ['db/migrations/002.sql'],
+        irreversibleMigrations: [],
+        unitFiles: [],
         refusals: [],
         alreadyStaged: false,
       });
@@ -256,6 +296,10 @@ describe('what a plan would change', () => {
   });
 });
 
+type Probe = NonNullable<Parameters<typeof HealthProbe.fromPartial>[0]['look']>;
+
+const asking = (value: Partial<HttpProbe>): Probe => ({ $case: 'http', value });
+
 describe('the fraise as it is now', () => {
   const COMMIT = 'c0ffee'.repeat(6) + 'c0ff';
   const unit = {
@@ -266,9 +310,9 @@ describe('the fraise as it is now', () => {
   const inspect = (
     { target, ports }: Scene,
     units: Record<string, string> | null,
-    health?: Partial<Health>,
+    ...probes: readonly Probe[]
   ): ReturnType<typeof inspectFraise> =>
-    inspectFraise(target, health && Health.fromPartial({ timeoutMs: 5000, ...health }), {
+    inspectFraise(target, Health.fromPartial({ probes: probes.map((look) => ({ timeoutMs: 5000, look })) }), {
       ...ports,
       systemd: units === null ? null : aSystemd({ 'checkout.service': units }),
     });
@@ -295,6 +339,9 @@ describe('the fraise as it is now', () => {
         healthAnswer: '',
         servedVersion: '',
         drift: [],
+        kept: [],
+        timers: [],
+        changedFiles: [],
       });
     }));
 
@@ -304,7 +351,11 @@ describe('the fraise as it is now', () => {
         await makeLive(scene, COMMIT, { provenGoodAt: 'y' });
         await serving(`{"commit": "${COMMIT.slice(0, 7)}"}`, async (url) => {
           expect(
-            await inspect(scene, unit, { url, versionField: 'commit', expectVersion: 'a'.repeat(40) }),
+            await inspect(
+              scene,
+              unit,
+              asking({ url, versionField: 'commit', expectVersion: 'a'.repeat(40) }),
+            ),
           ).to.deep.equal({
             release: COMMIT,
             provenGood: true,
@@ -315,6 +366,16 @@ describe('the fraise as it is now', () => {
             healthAnswer: '200 {"commit": "c0ffeec"}',
             servedVersion: 'c0ffeec',
             drift: [],
+            timers: [],
+            changedFiles: [],
+            kept: [
+              {
+                commit: COMMIT,
+                provenGood: true,
+                activatedAt: new Date('2026-01-02T03:04:05.678Z'),
+                stagedAt: undefined,
+              },
+            ],
           });
         });
       },
@@ -327,10 +388,10 @@ describe('the fraise as it is now', () => {
         await makeLive(scene, COMMIT);
         const old = { ...unit, ActiveEnterTimestamp: 'Thu 2026-01-01 00:00:00 UTC', NeedDaemonReload: 'yes' };
         await serving('{"commit": "0ld"}', async (url) => {
-          const { drift } = await inspect(scene, old, { url, versionField: 'commit' });
+          const { drift } = await inspect(scene, old, asking({ url, versionField: 'commit' }));
           expect(drift).to.deep.equal([
-            'checkout runs since 2026-01-01T00:00:00.000Z, and its code was changed at 2026-01-02T03:04:05.678Z: it was not restarted',
-            `the service serves version 0ld, and the live release is ${COMMIT}`,
+            'checkout runs since 2026-01-01T00:00:00.000Z, and its code was changed at 2026-01-02T03:04:05.678Z: it was not restarted: fraisier deploy checkout production',
+            `the service serves version 0ld, and the live release is ${COMMIT}: fraisier deploy checkout production --force`,
             'the file of checkout changed after systemd read it: sudo systemctl daemon-reload',
           ]);
         });
@@ -343,17 +404,38 @@ describe('the fraise as it is now', () => {
       async (scene) => {
         await mkdir(scene.target.appPath);
         await symlink('/elsewhere', join(scene.target.appPath, 'current'));
-        const answer = await inspect(scene, { LoadState: 'loaded' }, { url: 'tcp://127.0.0.1:1' });
+        const answer = await inspect(
+          scene,
+          { LoadState: 'loaded' },
+          {
+            $case: 'tcp',
+            value: { host: '127.0.0.1', port: 1 },
+          },
+        );
         expect(answer).to.deep.include({
           release: '',
           unitState: 'unknown',
           health: 'unhealthy',
           drift: [`${join(scene.target.appPath, 'current')} does not lead to one of Fraisier's releases`],
         });
-        expect(await inspect(scene, unit, { url: '' })).to.include({ health: '' });
+        const { target, ports } = scene;
+        expect(await inspectFraise(target, undefined, { ...ports, systemd: null })).to.include({
+          health: '',
+        });
       },
       { systemdService: 'checkout' },
     ));
+
+  it('runs no command for a question, and says so', () =>
+    withScene(async (scene) => {
+      const command: Probe = { $case: 'command', value: { argv: ['false'] } };
+      const alone = await inspect(scene, null, command);
+      expect([alone.health, alone.healthAnswer]).to.deep.equal(['', 'not asked']);
+      await serving('ok', async (url) => {
+        const both = await inspect(scene, null, asking({ url }), command);
+        expect([both.health, both.healthAnswer]).to.deep.equal(['healthy', ': 200 ok; : not asked']);
+      });
+    }));
 
   it('reads moments as systemd prints them', () => {
     expect(momentOf('Mon 2026-11-23 00:53:00 UTC')?.toISOString()).to.equal('2026-11-23T00:53:00.000Z');

@@ -5,7 +5,7 @@ import type { Policy } from '../../../agent/policy.js';
 import type { CommandEnd, StepCommand, StepContext, Systemd } from '../../../agent/steps/step.js';
 import { runStep } from '../../../agent/steps/index.js';
 import type { Reason } from '../../../proto/gen/fraisier/v1/plan.js';
-import { Step, Target } from '../../../proto/gen/fraisier/v1/plan.js';
+import { Phase, Step, Target } from '../../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../../proto/error-codes.js';
 import { systemClock } from '../../../agent/clock.js';
 
@@ -26,6 +26,8 @@ export interface TestHost {
   readonly notes: Note[];
   readonly log: string[];
   readonly commands: StepCommand[];
+  /** A real command beside the steps' own, for a `command` that fails only some of them. */
+  readonly real: StepContext['command'];
   readonly run: (action: AnAction, more?: Partial<StepContext>) => ReturnType<typeof runStep>;
 }
 
@@ -45,6 +47,7 @@ export function aPolicy(folder: string, more: Partial<Policy> = {}): Policy {
     repositories: [],
     paths: [folder],
     units: [],
+    unit_files: [],
     users: [],
     commands: [],
     ...more,
@@ -72,14 +75,21 @@ export async function aHost(
     const step = Step.fromPartial({ name: `s${++steps}`, timeoutMs: 60_000, repeatable: true, action });
     return runStep(step, contextOf(host, step, { ...more, ...changes }));
   };
-  return { ...host, run };
+  const real: TestHost['real'] = (command) =>
+    runCommand(host, command, `r_1-real-${++steps}`, new AbortController().signal);
+  return { ...host, run, real };
 }
 
-function contextOf(host: Omit<TestHost, 'run'>, step: Step, more: Partial<StepContext>): StepContext {
+function contextOf(
+  host: Omit<TestHost, 'run' | 'real'>,
+  step: Step,
+  more: Partial<StepContext>,
+): StepContext {
   const signal = more.signal ?? new AbortController().signal;
   let asked = 0;
   return {
     runId: 'r_1',
+    phase: Phase.PREPARE,
     target: host.target,
     commit: commitIn(step),
     step,
@@ -107,7 +117,7 @@ function commitIn({ action }: Step): string {
 const exec = childProcessExec();
 
 async function runCommand(
-  host: Omit<TestHost, 'run'>,
+  host: Omit<TestHost, 'run' | 'real'>,
   command: StepCommand,
   id: string,
   signal: AbortSignal,
@@ -127,14 +137,19 @@ async function runCommand(
   };
   if (signal.aborted) return { ended: 'stopped', reason: signal.reason as Reason };
   await exec.start(spec);
-  const end = await exec.wait(spec, signal).catch(async () => {
+  const limit = command.limitMs === undefined ? signal : AbortSignal.timeout(command.limitMs);
+  const end = await exec.wait(spec, AbortSignal.any([signal, limit])).catch(async () => {
     await exec.stop(spec);
     return null;
   });
-  if (end === null) return { ended: 'stopped', reason: signal.reason as Reason };
+  if (end === null) {
+    const late = reason('timed_out', `no end within ${command.limitMs} ms`);
+    return { ended: 'stopped', reason: signal.aborted ? (signal.reason as Reason) : late };
+  }
   if (end.ended === 'absent') return { ended: 'unknown', reason: reason('outcome_unknown', 'gone') };
   if (end.ended !== 'exited') return end;
-  return { ...end, output: spec.captureFile === null ? '' : await readFile(spec.captureFile, 'utf8') };
+  const printed = spec.captureFile ?? (command.limitMs === undefined ? null : spec.outputFile);
+  return { ...end, output: printed === null ? '' : await readFile(printed, 'utf8') };
 }
 
 /** systemd as far as steps see it, with units in memory. */
@@ -156,8 +171,14 @@ export function aSystemd(
           units[unit]?.[property] ?? (property === 'LoadState' ? 'not-found' : ''),
         ]),
       ),
-    restart: (unit) => done('restart', unit),
+    restart: (some, _, verb = 'restart') => done(verb, some.join(' ')),
     stop: (unit) => done('stop', unit),
+    start: (unit) => done('start', unit),
+    enable: (unit) => done('enable', unit),
+    disable: (unit) => done('disable', unit),
+    resetFailed: (unit) => done('reset-failed', unit),
+    daemonReload: () => done('daemon-reload', ''),
+    unitFolder: '/nowhere',
     journalTail: async (unit) => `line of ${unit}\nlast words of ${unit}\n`,
     ...more,
   };

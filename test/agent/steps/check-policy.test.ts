@@ -180,6 +180,20 @@ describe('what the policy refuses of an assignment', () => {
     expect(await checkPolicy(target, steps, allowed, root)).to.equal(null);
   });
 
+  it('asks for the socket as for the service, of the target and of the restart', async () => {
+    const behind = aTarget('/srv', { systemdService: 'checkout', systemdSocket: 'checkout.socket' });
+    const how = { $case: 'systemdService', value: 'checkout' } as const;
+    const again = aStep({ $case: 'restart', value: { how, systemdSocket: 'other.socket' } });
+    const listed = policy({ paths: ['/srv'], units: ['checkout'] });
+    const refused = await checkPolicy(behind, [again], listed, carol);
+    expect(refused?.facts).to.include({
+      refused_1: 'units: checkout.socket',
+      refused_2: 'units: other.socket',
+    });
+    const allowed = { ...listed, units: ['checkout', 'checkout.socket', 'other.socket'] };
+    expect(await checkPolicy(behind, [again], allowed, carol)).to.equal(null);
+  });
+
   it('asks for nothing that the target does not have', async () => {
     expect(await checkPolicy(aTarget('/srv'), [], policy({ paths: ['/srv/app'] }))).to.equal(null);
   });
@@ -218,6 +232,40 @@ describe('what the policy refuses of an assignment', () => {
       const refused = await checkPolicy(aTarget(folder), [], policy({ paths: [folder] }));
       expect(refused?.message).to.include('the path /etc ');
     }));
+
+  it('asks for every command of a migration: further ones, backups, and a way down whose end is open', async () => {
+    const target = aTarget('/srv');
+    const refusedBy = async (action: AnAction, commands: string[]): Promise<string> => {
+      const allowed = policy({ paths: ['/srv'], users: ['root'], commands });
+      return (await checkPolicy(target, [aStep(action)], allowed, root))?.hint ?? 'allowed';
+    };
+    const status: AnAction = {
+      $case: 'migrationStatus',
+      value: { argv: ['a', 'b'], further: [{ words: ['c', 'd'] }] },
+    };
+    expect(await refusedBy(status, ['a b'])).to.equal(
+      'sudo fraisier agent allow --command "c d"'.replace(/"/g, "'"),
+    );
+    expect(await refusedBy(status, ['a b', 'c *'])).to.equal('allowed');
+    const backup: AnAction = {
+      $case: 'backup',
+      value: { command: { argv: ['dump'] }, verify: { argv: ['check'] } },
+    };
+    expect(await refusedBy(backup, ['dump'])).to.contain('--command check');
+    expect(await refusedBy({ $case: 'backup', value: { command: { argv: ['dump'] } } }, ['dump'])).to.equal(
+      'allowed',
+    );
+    const down = (anyArguments: number): AnAction => ({
+      $case: 'migrate',
+      value: { argv: ['fraisier', 'sql', 'down'], anyArguments },
+    });
+    expect(await refusedBy(down(0), [])).to.contain(`--command 'fraisier sql down'`);
+    expect(await refusedBy(down(1), ['fraisier sql down 001_a'])).to.contain(
+      `--command 'fraisier sql down *'`,
+    );
+    expect(await refusedBy(down(1), ['fraisier sql down *'])).to.equal('allowed');
+    expect(await refusedBy(down(2), ['fraisier sql **'])).to.equal('allowed');
+  });
 
   it('is content with a listed path that is itself a link', () =>
     withFolder(async (folder) => {

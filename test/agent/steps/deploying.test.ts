@@ -135,6 +135,16 @@ describe('fetch', () => {
       ]);
     }));
 
+  it('makes a mirror once, and mends one from which a power cut took files', () =>
+    withRepository(async (host, origin) => {
+      await host.run(fetchOf(origin.url, origin.commit({ a: '1' })));
+      const inits = (): number => host.commands.filter(({ argv }) => argv.includes('init')).length;
+      await host.run(fetchOf(origin.url, origin.commit({ a: '2' })));
+      expect(inits()).to.equal(1);
+      await rm(join(mirrorFolder(host.stateFolder, origin.url), 'HEAD'));
+      expect(codeOf(await host.run(fetchOf(origin.url, origin.commit({ a: '3' }))))).to.equal('succeeded');
+    }));
+
   it('removes the lock files of a git that was killed', () =>
     withRepository(async (host, origin) => {
       await host.run(fetchOf(origin.url, origin.commit({ a: '1' })));
@@ -199,13 +209,14 @@ describe('fetch', () => {
   it('ends as it was broken off, wherever that was', () =>
     withRepository(async (host, origin) => {
       const why = reason('cancelled', 'enough');
-      // init, rev-parse (not there), fetch (refused), fetch all, rev-parse (not there), fetch the ref, rev-parse, update-ref
-      for (const last of [1, 3, 4, 6, 8]) {
+      // init, rev-parse (not there), fetch (refused), init, fetch all, rev-parse (not there), fetch the ref, rev-parse,
+      // update-ref
+      for (const last of [1, 3, 4, 5, 7, 9]) {
         let asked = 0;
         const end = await host.run(fetchOf(origin.url, COMMIT, { ref: 'refs/pull/1/head' }), {
           command: async () => {
             if (++asked === last) return { ended: 'stopped', reason: why };
-            return { ended: 'exited', exitCode: [2, 3, 5].includes(asked) ? 1 : 0, output: '' };
+            return { ended: 'exited', exitCode: [2, 3, 6].includes(asked) ? 1 : 0, output: '' };
           },
         });
         expect(end, `command ${last}`).to.deep.equal({ outcome: Outcome.CANCELLED, reason: why });
@@ -226,6 +237,7 @@ describe('fetch', () => {
       const brought = await bringEverything(async () => end, {
         mirror: join(folder, 'mirrors/x'),
         repository: 'x',
+        access: { settings: [], environment: {}, credential: null, allow: () => '' },
       });
       expect(brought).to.deep.equal({ is: 'broken_off', end });
     }));
@@ -406,6 +418,29 @@ describe('shared paths', () => {
         );
       },
       { shared: ['public/uploads/', '.env'] },
+    ));
+
+  it('are seen from the sub-folder in which the fraise lives', () =>
+    withRepository(
+      async (host, origin) => {
+        const commit = await staged(host, origin, { 'services/shop/uploads/x': '1', uploads: 'of others' });
+        const link = release(host, commit, 'services/shop/uploads');
+        expect(await readlink(link)).to.equal('../../../../shared/uploads');
+        expect(await readFile(join(link, 'x'), 'utf8')).to.equal('1');
+        expect(await readFile(release(host, commit, 'uploads'), 'utf8')).to.equal('of others');
+        const run = {
+          $case: 'command',
+          value: { argv: ['sh', '-c', 'pwd > "$FRAISIER_RELEASE/where"'], commit },
+        } as const;
+        expect(codeOf(await host.run(run))).to.equal('succeeded');
+        expect(await readFile(release(host, commit, 'where'), 'utf8')).to.equal(
+          `${release(host, commit, 'services/shop')}\n`,
+        );
+        expect(codeOf(await host.run(stageOf(commit)))).to.equal('succeeded');
+        const elsewhere = { ...host.target, root: 'services/other' };
+        expect(codeOf(await host.run(stageOf(commit), { target: elsewhere }))).to.equal('stage_failed');
+      },
+      { root: 'services/shop', shared: ['uploads'] },
     ));
 
   it('are made when nobody has them: folders by themselves, files by whoever writes them', () =>
@@ -690,7 +725,10 @@ describe('preflight', () => {
     withFolder(async (folder) =>
       (
         await aHost(folder, target, {
-          policy: aPolicy(folder, { users: ['nobody', 'nobody-at-all'], units: ['checkout'] }),
+          policy: aPolicy(folder, {
+            users: ['nobody', 'nobody-at-all'],
+            units: ['checkout', 'checkout.socket'],
+          }),
           ...more,
         })
       ).run(action),
@@ -698,11 +736,6 @@ describe('preflight', () => {
 
   it('refuses what the policy refuses', async () => {
     expect(codeOf(await problem({ appPath: '/srv/checkout' }))).to.equal('policy_refused');
-  });
-
-  it('says that layout in_place is not available', async () => {
-    const end = await problem({ layout: 'LAYOUT_IN_PLACE' });
-    expect(messageOf(end)).to.equal('layout in_place is not available in this version');
   });
 
   it('says that the user is not there, or cannot be become', async () => {
@@ -781,6 +814,13 @@ describe('preflight', () => {
       systemd: aSystemd({ 'checkout.service': { LoadState: 'loaded' } }),
     });
     expect(codeOf(there)).to.equal('succeeded');
+    const noSocket = await problem(
+      { ...target, systemdSocket: 'checkout.socket' },
+      {
+        systemd: aSystemd({ 'checkout.service': { LoadState: 'loaded' } }),
+      },
+    );
+    expect(messageOf(noSocket)).to.match(/^there is no unit checkout.socket on this host/);
   });
 
   it('says that git is missing or broken', async () => {

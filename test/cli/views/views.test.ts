@@ -1,7 +1,7 @@
 import { Ansis } from 'ansis';
 import { expect } from 'chai';
 import { reason } from '../../../proto/error-codes.js';
-import { Agent, Webhook } from '../../../proto/gen/fraisier/v1/control.js';
+import { Agent, Webhook, WebhookSetup } from '../../../proto/gen/fraisier/v1/control.js';
 import { agentTable } from '../../../cli/views/agents.js';
 import { allowed } from '../../../cli/views/allowed.js';
 import { applied } from '../../../cli/views/applied.js';
@@ -18,7 +18,8 @@ import { planFromHosts } from '../../../cli/views/preview.js';
 import { statsSheet } from '../../../cli/views/stats.js';
 import { statusBlocks } from '../../../cli/views/status.js';
 import { validated } from '../../../cli/views/validated.js';
-import { webhookTable, webhookWhole } from '../../../cli/views/webhooks.js';
+import { webhookSetup } from '../../../cli/views/webhook-setup.js';
+import { webhookReplayed, webhookTable, webhookWhole } from '../../../cli/views/webhooks.js';
 import { ago, instant, mark, short, span, status } from '../../../cli/views/words.js';
 import * as answers from '../fake-answers.js';
 import { aDeployment, aFailedDeployment, at, NOW, OLD_SHA, PLAIN, SHA } from '../samples.js';
@@ -239,6 +240,8 @@ describe('views of deployments', () => {
       freeBytes: 1e9,
       refusals: [],
       alreadyStaged: false,
+      irreversibleMigrations: [],
+      unitFiles: [],
     };
     const host = { host: 'web-1', batch: 0, steps: ['prepare'], preview, problem: undefined };
     expect(
@@ -251,6 +254,9 @@ describe('views of deployments', () => {
           pointOfNoReturn: '',
           warnings: [],
           hosts: [host],
+          kind: 'deploy',
+          rollback: undefined,
+          undoes: '',
         },
         PLAIN,
       ),
@@ -263,12 +269,21 @@ describe('views of what is', () => {
     expect(statusBlocks(answers.getStatus({ fraise: '', environment: '' }), PLAIN)).to.equal(
       text(
         'checkout → production  wanted 3f2c1ab',
+        '  locked by ann until 2026-11-23 14:00:00Z: a freeze for the sale',
         '  host   is    version  health   unit    seen      note',
         '  web-1  live  3f2c1ab  healthy  active  just now',
         '  web-2  away  9a1b2c3  -        -       1h ago    web-2 is away since 11:00 (next: systemctl status fraisier-agent (on web-2)) · 2 dirty files',
-        '  queued  d_2 3f2c1ab: d_1 is running  (next: fraisier watch d_2)',
+        '  web-1 also keeps 9a1b2c3, ddddddd (not proven good)',
+        '  web-1: nightly.timer active, next 2026-11-23 13:00:00Z',
+        '  queued  d_2 3f2c1ab, 1 in the queue, starts in about 2m 05s: d_1 is running  (next: fraisier watch d_2)',
         '  last: succeeded  d_1 3f2c1ab, 46s ago',
       ),
+    );
+    const status = answers.getStatus({ fraise: '', environment: '' });
+    const [one] = status.environments;
+    const queue = [{ deploymentId: 'd_2', position: 3, reason: undefined, expectedWaitMs: undefined }];
+    expect(statusBlocks({ environments: [{ ...one!, queue }] }, PLAIN)).to.include(
+      'd_2 3f2c1ab, 3 in the queue: d_1 is running',
     );
     expect(statusBlocks({ environments: [] }, PLAIN)).to.equal(
       text('nothing is configured', 'next: fraisier apply fraises.yaml'),
@@ -283,14 +298,17 @@ describe('views of what is', () => {
       hosts: [],
       unfinished: [aDeployment({ status: 'running' })],
       last: undefined,
+      lock: undefined,
+      layout: 'in_place',
+      queue: [],
     };
     expect(statusBlocks({ environments: [bare, { ...bare, unfinished: [] }] }, PLAIN)).to.equal(
       text(
-        'a → b  wanted -',
+        'a → b  wanted -  (in place)',
         '  no hosts',
         '  running  d_1 3f2c1ab  (next: fraisier watch d_1)',
         '',
-        'a → b  wanted -',
+        'a → b  wanted -  (in place)',
         '  no hosts',
       ),
     );
@@ -350,13 +368,83 @@ describe('views of what is', () => {
     ).to.equal(
       text(
         'w_2  duplicate',
-        '  why       w_1 came first',
-        '  next      fraisier webhooks show w_1',
-        '  received  2026-11-23 12:00:00Z',
-        '  provider  gitlab',
-        '  repeats   w_1',
+        '  why          w_1 came first',
+        '  next         fraisier webhooks show w_1',
+        '  received     2026-11-23 12:00:00Z',
+        '  provider     gitlab',
+        '  signed with  nothing that was verified',
+        '  repeats      w_1',
+        '  body         none is kept',
       ),
     );
+  });
+
+  it('show a replay, its headers and as much of its body as was sent, without what would move the cursor', () => {
+    const shown = webhookWhole(
+      Webhook.fromPartial({
+        id: 'w_3',
+        originalId: 'w_1',
+        replayedBy: 'ana',
+        matchedSecret: 'git.github.webhook_secret',
+        headers: { 'x-github-event': 'push' },
+        repeatedBy: ['w_4', 'w_5'],
+        bodyBytes: 20,
+        body: Buffer.from('{\u001b[2J\n}'),
+      }),
+      PLAIN,
+    );
+    expect(shown)
+      .to.include('  replays      w_1, for ana\n')
+      .and.include('  repeated by  w_4, w_5\n')
+      .and.include('  header       x-github-event: push\n')
+      .and.include('  body         20 bytes, of which these are the first 7\n')
+      .and.match(/\n\{ \[2J\n\}\n$/);
+    expect(webhookWhole(Webhook.fromPartial({ bodyBytes: 20 }), PLAIN)).to.include('20 bytes: show it with --body');
+    const whole = { bodyBytes: 2, body: Buffer.from('{}') };
+    expect(webhookWhole(Webhook.fromPartial(whole), PLAIN)).to.include('  body         2 bytes\n');
+  });
+
+  it('say what came of a replay', () => {
+    const why = reason('duplicate_delivery', 'd_1 has this commit already', { hint: 'fraisier deploy' });
+    const replay = { id: 'w_2', originalId: 'w_1', verdict: 'duplicate', reason: why };
+    expect(webhookReplayed(Webhook.fromPartial(replay), PLAIN)).to.equal(
+      text(
+        'w_1 was judged again as w_2: duplicate, nothing is deployed',
+        '  why   d_1 has this commit already',
+        '  next  fraisier deploy',
+      ),
+    );
+  });
+
+  it('say what to enter at a git host, and where a secret is missing', () => {
+    const setup = WebhookSetup.fromPartial({
+      fraise: 'shop',
+      provider: 'gitlab',
+      url: 'http://10.0.0.1:8080/webhook/gitlab',
+      urlNote: 'not the public one',
+      contentType: 'application/json',
+      events: ['Push events', 'Tag push events'],
+      secrets: [
+        { path: 'git.gitlab.webhook_secret[0]', variables: ['NEW'], usable: false },
+        { path: 'git.gitlab.webhook_secret[1]', variables: [], usable: true },
+      ],
+      steps: ['Settings', 'Test'],
+    });
+    expect(webhookSetup(setup, PLAIN)).to.equal(
+      text(
+        'a webhook for shop at gitlab',
+        '  address       http://10.0.0.1:8080/webhook/gitlab',
+        '  note          not the public one',
+        '  content type  application/json',
+        '  events        Push events, Tag push events',
+        "  secret        what git.gitlab.webhook_secret[0] resolves to (NEW of the controller's environment), which is not set: deliveries are refused until it is",
+        '  secret        what git.gitlab.webhook_secret[1] resolves to',
+        '',
+        '1. Settings',
+        '2. Test',
+      ),
+    );
+    expect(webhookSetup({ ...setup, secrets: [] }, PLAIN)).to.include('set git.gitlab.webhook_secret to it');
   });
 
   it('show counts and times, a dash where nothing was measured', () => {

@@ -1,6 +1,14 @@
 import { expect } from 'chai';
 import type { Waking } from '../../../controller/deployments/edges.js';
-import type { DeploymentRow, Ledger, RunRow, WakeTopic } from '../../../controller/deployments/ledger.js';
+import type {
+  DeliveryRow,
+  DeploymentRow,
+  Ledger,
+  NewLock,
+  NotificationRow,
+  RunRow,
+  WakeTopic,
+} from '../../../controller/deployments/ledger.js';
 import {
   DEPLOYMENT_MOVES,
   mayMoveDeployment,
@@ -9,8 +17,19 @@ import {
 } from '../../../controller/deployments/lifecycle.js';
 import type { DeploymentStatus, RunStatus } from '../../../controller/deployments/lifecycle.js';
 import { FraisierError, reason } from '../../../proto/error-codes.js';
+import { MigrationState, Rollback } from '../../../proto/gen/fraisier/v1/plan.js';
 import { until } from '../../support/until.js';
-import { chunk, enrolled, event, lease, newDelivery, newDeployment, newRun, plan } from './samples.js';
+import {
+  chunk,
+  COMMIT,
+  enrolled,
+  event,
+  lease,
+  newDelivery,
+  newDeployment,
+  newRun,
+  plan,
+} from './samples.js';
 
 /** An empty ledger under test. */
 export interface OpenLedger {
@@ -317,6 +336,72 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       const back = await ended('rolled_back', { kind: 'rollback', originId: second });
       expect(await live()).to.equal(back);
     });
+
+    it('tell those that ran and are over, newest end first, as many as asked for', async () => {
+      const first = await ended('succeeded');
+      await ended('succeeded', { environment: 'staging' });
+      const second = await ended('failed');
+      const never = await ledger.insertDeployment(newDeployment());
+      await ledger.moveDeployment(never.id, 'queued', 'superseded', { finished: true });
+      const open = await ledger.insertDeployment(newDeployment());
+      await ledger.moveDeployment(open.id, 'queued', 'running', { started: true });
+      expect(ids(await ledger.endedDeployments('checkout', 'production', 10))).to.deep.equal([second, first]);
+      expect(ids(await ledger.endedDeployments('checkout', 'production', 1))).to.deep.equal([second]);
+    });
+
+    it('keep what a rollback goes back by', async () => {
+      const rollback = Rollback.fromPartial({ from: COMMIT, applied: ['m2'], before: { revision: 'm1' } });
+      const { id } = await ledger.insertDeployment(newDeployment({ kind: 'rollback', rollback }));
+      expect((await ledger.deployment(id))?.rollback).to.deep.equal(rollback);
+    });
+  });
+
+  describe('locks', () => {
+    const freeze = (more: Partial<NewLock> = {}): NewLock => ({
+      id: `l_${(locks += 1)}`,
+      fraise: 'checkout',
+      environment: 'production',
+      owner: 'ana',
+      reason: 'a sale',
+      forMs: null,
+      ...more,
+    });
+    let locks = 0;
+
+    it('are in force until they are released, one at a time', async () => {
+      expect(await ledger.lockOn('checkout', 'production')).to.equal(null);
+      const placed = await ledger.insertLock(freeze());
+      expect(placed).to.include({ owner: 'ana', reason: 'a sale', expiresAt: null });
+      expect(placed?.lockedAt).to.be.instanceOf(Date);
+      expect(await ledger.insertLock(freeze({ owner: 'bo' }))).to.equal(null);
+      expect(await ledger.lockOn('checkout', 'production')).to.deep.equal(placed);
+      expect(await ledger.lockOn('checkout', 'staging')).to.equal(null);
+      expect(await ledger.releaseLock('checkout', 'production', 'bo')).to.deep.equal(placed);
+      expect(await ledger.releaseLock('checkout', 'production', 'bo')).to.equal(null);
+      expect(await ledger.lockOn('checkout', 'production')).to.equal(null);
+      expect((await ledger.insertLock(freeze({ owner: 'bo' })))?.owner).to.equal('bo');
+    });
+
+    it('end by themselves, and make room for the next', async () => {
+      await ledger.insertLock(freeze({ forMs: 0 }));
+      expect(await ledger.lockOn('checkout', 'production')).to.equal(null);
+      expect(await ledger.releaseLock('checkout', 'production', 'bo')).to.equal(null);
+      const next = await ledger.insertLock(freeze({ forMs: 3_600_000 }));
+      expect(Number(next?.expiresAt) - Number(next?.lockedAt)).to.be.within(3_599_000, 3_601_000);
+      expect(await ledger.lockOn('checkout', 'production')).to.deep.equal(next);
+    });
+
+    it('are told by fraise and environment, those in force alone', async () => {
+      for (const [fraise, environment] of [
+        ['shop', 'production'],
+        ['checkout', 'staging'],
+        ['checkout', 'production'],
+      ] as const)
+        await ledger.insertLock(freeze({ fraise, environment }));
+      await ledger.insertLock(freeze({ fraise: 'over', forMs: 0 }));
+      const told = (await ledger.locks()).map(({ fraise, environment }) => `${fraise} ${environment}`);
+      expect(told).to.deep.equal(['checkout production', 'checkout staging', 'shop production']);
+    });
   });
 
   describe('runs', () => {
@@ -329,6 +414,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
         status: 'pending',
         lastSeq: 0,
         currentStep: null,
+        settled: false,
         migration: null,
         dispatchedAt: null,
       });
@@ -373,7 +459,11 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       const { id } = await pendingRun();
       const why = reason('run_failed', 'stage failed');
       const step = { name: 'stage', startedAt: new Date('2026-05-01T12:00:00.123Z'), timeoutMs: 60_000 };
-      const migration = { revision: 'r1', pending: ['r2', 'r3'], irreversible: [] };
+      const migration = MigrationState.fromPartial({
+        revision: 'r1',
+        pending: ['r2', 'r3'],
+        appliedDigest: 'd',
+      });
       expect(await ledger.moveRun(id, 'pending', 'dispatched', { dispatched: true })).to.equal(true);
       expect(
         await ledger.moveRun(id, 'dispatched', 'running', { started: true, currentStep: step, lastSeq: 3 }),
@@ -383,6 +473,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
           cancelReason: why,
           previousRelease: '',
           previousProvenGood: false,
+          settled: true,
           migration,
           finished: false,
         }),
@@ -398,6 +489,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       expect(row).to.include({
         previousRelease: '',
         previousProvenGood: false,
+        settled: true,
         liveRelease: null,
         reason: null,
       });
@@ -783,6 +875,32 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
     });
   });
 
+  describe('deliveries that are looked at again', () => {
+    it('are held whole, and know what any of their rows started', async () => {
+      const first = await ledger.claimDelivery(newDelivery({ fraises: ['shop'], matchedSecret: null }));
+      const replay = await ledger.insertDelivery(
+        newDelivery({ originalId: first?.id ?? null, replayedBy: 'ana' }),
+      );
+      const other = await ledger.insertDelivery(newDelivery({ deliveryId: 'another' }));
+      const ids: string[] = [];
+      for (const { id } of [first as DeliveryRow, replay, other]) {
+        ids.push((await ledger.insertDeployment(newDeployment({ webhookId: id }))).id);
+      }
+      expect(replay).to.include({ replayedBy: 'ana', claimed: false });
+      expect(await ledger.transaction(async (tx) => await tx.holdDelivery(first?.id ?? ''))).to.deep.equal({
+        ...first,
+        replayedBy: null,
+        fraises: ['shop'],
+        deployments: [ids[0]],
+      });
+      expect(await ledger.holdDelivery('nobody')).to.equal(null);
+      expect((await ledger.startedBy('github', 'delivery-1')).map((one) => one.id)).to.deep.equal(
+        ids.slice(0, 2),
+      );
+      expect(await ledger.startedBy('gitlab', 'delivery-1')).to.deep.equal([]);
+    });
+  });
+
   describe('questions', () => {
     const question = new Uint8Array([1, 0, 255]);
 
@@ -819,6 +937,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
   describe('wake-ups', () => {
     const all: readonly WakeTopic[] = [
       { about: 'deployment', id: 'd_1' },
+      { about: 'events', deploymentId: 'd_1' },
       { about: 'host', name: 'web-1' },
       { about: 'logs', deploymentId: 'd_1' },
       { about: 'question', id: 'q_1' },
@@ -829,11 +948,11 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       const both = (topic: WakeTopic) => void heard.push(topic);
       const stops = [opened.waking.subscribe(both), opened.waking.subscribe(both)];
       for (const topic of all) await ledger.wake(topic);
-      await until('eight wake-ups', () => heard.length === 8, { everyMs: 5 });
+      await until('ten wake-ups', () => heard.length === 10, { everyMs: 5 });
       expect(heard).to.deep.equal(all.flatMap((topic) => [topic, topic]));
       stops[0]?.();
       await ledger.wake({ about: 'host', name: 'last' });
-      await until('the last wake-up', () => heard.length === 9, { everyMs: 5 });
+      await until('the last wake-up', () => heard.length === 11, { everyMs: 5 });
       stops[1]?.();
     });
 
@@ -864,8 +983,131 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
         subject: 'd_1',
         facts: { commit: 'c' },
       });
-      await ledger.outbox({ topic: 'status', payload: { state: ['success'] } });
-      await ledger.outbox({ topic: 'status', payload: null });
+    });
+  });
+
+  describe('the outbox', () => {
+    const told = (about: string, payload: unknown = null) =>
+      ledger.outbox({ topic: 'deployment_ended', about, payload });
+    const addressed = async (about: string, lane = 'a'): Promise<void> => {
+      await told(about);
+      for (const row of await ledger.unaddressedNotifications(10))
+        await ledger.addressNotification(row.number, lane);
+    };
+    const claim = (claimMs = 60_000, busyLanes: string[] = []) =>
+      ledger.claimNotification({ busyLanes, claimMs });
+    const claimed = async (claimMs?: number): Promise<NotificationRow> => {
+      const row = await claim(claimMs);
+      if (row === null) throw new Error('nothing was due');
+      return row;
+    };
+
+    it('keeps what is put into it, oldest first, until somebody says where it goes', async () => {
+      await told('x', { state: ['success'] });
+      await told('y');
+      const rows = await ledger.unaddressedNotifications(10);
+      expect(rows.map(({ number: _, ...row }) => row)).to.deep.equal([
+        { topic: 'deployment_ended', about: 'x', payload: { state: ['success'] }, lane: null, attempts: 0 },
+        { topic: 'deployment_ended', about: 'y', payload: null, lane: null, attempts: 0 },
+      ]);
+      expect(await ledger.unaddressedNotifications(1)).to.have.length(1);
+      expect(await claim()).to.equal(null);
+    });
+
+    it('keeps nothing of a transaction that failed', async () => {
+      const work = ledger.transaction(async (tx) => {
+        await tx.outbox({ topic: 'deployment_ended', about: 'x', payload: null });
+        throw new Error('the work failed');
+      });
+      expect(await messageOf(work)).to.equal('the work failed');
+      expect(await ledger.unaddressedNotifications(10)).to.deep.equal([]);
+    });
+
+    it('lets the first address stand', async () => {
+      await told('x');
+      const [row] = await ledger.unaddressedNotifications(10);
+      await ledger.addressNotification(row?.number as number, 'a');
+      await ledger.addressNotification(row?.number as number, 'b');
+      expect(await claim()).to.include({ lane: 'a', about: 'x', attempts: 1 });
+    });
+
+    it('hands out one claim each, and nothing of a busy lane', async () => {
+      await addressed('x', 'a');
+      await addressed('y', 'b');
+      expect(await claim(60_000, ['a', 'b'])).to.equal(null);
+      expect(await claim(60_000, ['a'])).to.include({ about: 'y' });
+      expect(await claim()).to.include({ about: 'x' });
+      expect(await claim()).to.equal(null);
+    });
+
+    it('hands out each of many once to several that claim at once', async () => {
+      for (const about of ['u', 'v', 'w', 'x', 'y', 'z']) await addressed(about);
+      const claims = await Promise.all(Array.from({ length: 8 }, async () => (await claim())?.about ?? ''));
+      expect(claims.toSorted()).to.deep.equal(['', '', 'u', 'v', 'w', 'x', 'y', 'z']);
+    });
+
+    it('hands out again what was claimed by somebody who never came back', async () => {
+      await addressed('x');
+      const lost = await claimed(1);
+      const again = await until('the claim to run out', () => claim(), { everyMs: 5 });
+      expect(again).to.include({ number: lost.number, attempts: 2 });
+      expect(await ledger.endNotification(lost, { outcome: 'sent', error: null })).to.equal(false);
+      expect(await ledger.retryNotification(lost, { afterMs: 0, error: 'late' })).to.equal(false);
+      expect(await ledger.endNotification(again, { outcome: 'sent', error: null })).to.equal(true);
+      expect(await ledger.endNotification(again, { outcome: 'given_up', error: 'no' })).to.equal(false);
+      expect(await ledger.retryNotification(again, { afterMs: 0, error: 'no' })).to.equal(false);
+      expect(await claim()).to.equal(null);
+    });
+
+    it('sends only the newest of several about the same', async () => {
+      await addressed('x');
+      await addressed('x');
+      const newest = await claimed();
+      await ledger.endNotification(newest, { outcome: 'sent', error: null });
+      expect(newest.attempts).to.equal(1);
+      expect(await claim()).to.equal(null);
+      expect(await ledger.unaddressedNotifications(10)).to.deep.equal([]);
+    });
+
+    it('hands out nothing newer while an older one about the same is under way', async () => {
+      await addressed('x');
+      const older = await claimed();
+      await addressed('x');
+      expect(await claim()).to.equal(null);
+      await ledger.endNotification(older, { outcome: 'sent', error: null });
+      expect((await claimed()).number).to.be.above(older.number);
+    });
+
+    it('forgets an older one that waits for another attempt when a newer one is due', async () => {
+      await addressed('x');
+      const older = await claimed();
+      await ledger.retryNotification(older, { afterMs: 60_000, error: 'away' });
+      expect(await claim()).to.equal(null);
+      await addressed('x');
+      const newer = await claimed();
+      expect(newer.number).to.be.above(older.number);
+      await ledger.endNotification(newer, { outcome: 'sent', error: null });
+      expect(await ledger.retryNotification(older, { afterMs: 0, error: 'away' })).to.equal(false);
+      expect(await claim()).to.equal(null);
+    });
+
+    it('hands out what failed once it is due again', async () => {
+      await addressed('x');
+      await ledger.retryNotification(await claimed(), { afterMs: 0, error: 'away' });
+      expect(await claim()).to.include({ about: 'x', attempts: 2 });
+    });
+
+    it('holds a whole lane back, and no other', async () => {
+      await addressed('x', 'a');
+      await addressed('y', 'a');
+      await addressed('z', 'b');
+      const late = await claimed();
+      await ledger.retryNotification(late, { afterMs: 3_600_000, error: 'away' });
+      await ledger.holdLane('a', 60_000);
+      expect(await claim()).to.include({ about: 'z' });
+      expect(await claim()).to.equal(null);
+      await ledger.holdLane('a', 0);
+      expect(await claim()).to.equal(null);
     });
   });
 

@@ -84,6 +84,7 @@ describe('the migrations', function () {
     ['tb_host_run', 'status', words.RUN_STATUSES],
     ['tb_host_run', 'phase', words.RUN_PHASES],
     ['tb_webhook_event', 'verdict', words.WEBHOOK_VERDICTS],
+    ['tb_outbox', 'outcome', words.NOTIFICATION_OUTCOMES],
   ] as const) {
     it(`allow ${table}.${column} exactly the words of lifecycle.ts`, async () => {
       await withDatabase(async (db) => {

@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import { createLedger } from '../../../controller/db/ledger.js';
 import { createRecords } from '../../../controller/db/records.js';
 import { select } from '../../../controller/db/row.js';
-import type { LogQuery, Records, StoredLog } from '../../../controller/deployments/records.js';
+import type { DeliveryQuery, LogQuery, Records, StoredLog } from '../../../controller/deployments/records.js';
 import type { Ledger } from '../../../controller/deployments/ledger.js';
 import { FraisierError } from '../../../proto/error-codes.js';
 import { testDatabase } from '../../support/database.js';
@@ -11,6 +11,7 @@ import type { TestDatabase } from '../../support/database.js';
 import { until } from '../../support/until.js';
 import { chunk, newDelivery, newDeployment, newRun } from './samples.js';
 
+const EVERY = { fraise: null, since: null };
 const ALL = { fraise: null, environment: null, since: null, cursor: null, limit: 100 };
 
 describe('the records', function () {
@@ -74,15 +75,41 @@ describe('the records', function () {
       const first = await ledger.claimDelivery(newDelivery());
       const second = await ledger.insertDelivery(newDelivery({ verdict: 'duplicate' }));
       const { id } = await ledger.insertDeployment(newDeployment({ webhookId: first?.id ?? '' }));
-      const page = await records.deliveries({ limit: 1, cursor: null, verdict: null });
-      expect(page.rows).to.deep.equal([second]);
-      const rest = await records.deliveries({ limit: 1, cursor: page.next, verdict: null });
-      expect(rest).to.deep.equal({ rows: [{ ...first, deployments: [id] }], next: null });
+      const page = await records.deliveries({ ...EVERY, limit: 1, cursor: null, verdict: null });
+      expect(page.rows).to.deep.equal([{ ...second, body: null, bodyBytes: 4 }]);
+      const rest = await records.deliveries({ ...EVERY, limit: 1, cursor: page.next, verdict: null });
+      expect(rest).to.deep.equal({ rows: [{ ...first, body: null, bodyBytes: 4, deployments: [id] }], next: null });
       expect(
-        (await records.deliveries({ limit: 9, cursor: null, verdict: 'deployed' })).rows,
+        (await records.deliveries({ ...EVERY, limit: 9, cursor: null, verdict: 'deployed' })).rows,
       ).to.have.lengthOf(1);
-      expect(await records.delivery(first?.id ?? '')).to.deep.equal({ ...first, deployments: [id] });
-      expect(await records.delivery('nobody')).to.equal(null);
+      expect(await records.delivery('nobody', true)).to.equal(null);
+    });
+
+    it('of one fraise, or since a moment', async () => {
+      const shop = await ledger.insertDelivery(newDelivery({ fraises: ['shop'] }));
+      const both = await ledger.insertDelivery(newDelivery({ fraises: ['cart', 'shop'] }));
+      await ledger.insertDelivery(newDelivery());
+      const ids = async (query: Partial<DeliveryQuery>): Promise<readonly string[]> =>
+        (await records.deliveries({ ...EVERY, limit: 9, cursor: null, verdict: null, ...query })).rows.map(
+          (row) => row.id,
+        );
+      expect(await ids({ fraise: 'shop' })).to.deep.equal([both.id, shop.id]);
+      expect(await ids({ fraise: 'cart' })).to.deep.equal([both.id]);
+      expect(await ids({ since: both.receivedAt })).to.have.lengthOf(2);
+      expect(await ids({ since: new Date(Date.now() + 60_000) })).to.deep.equal([]);
+    });
+  });
+
+  describe('show a delivery', () => {
+    it('with what repeats it, and with its body when that is asked for', async () => {
+      const first = await ledger.claimDelivery(newDelivery());
+      const repeat = { verdict: 'duplicate', originalId: first?.id ?? null } as const;
+      const second = await ledger.insertDelivery(newDelivery(repeat));
+      const replay = await ledger.insertDelivery(newDelivery({ ...repeat, replayedBy: 'ana', body: null }));
+      const whole = { ...first, bodyBytes: 4, repeatedBy: [second.id, replay.id] };
+      expect(await records.delivery(first?.id ?? '', true)).to.deep.equal(whole);
+      expect(await records.delivery(first?.id ?? '', false)).to.deep.equal({ ...whole, body: null });
+      expect(await records.delivery(replay.id, true)).to.deep.equal({ ...replay, bodyBytes: null, repeatedBy: [] });
     });
   });
 

@@ -32,6 +32,7 @@ export function newDeployment(more: Partial<NewDeployment> = {}): NewDeployment 
     force: false,
     onlyHosts: [],
     pushedAt: null,
+    rollback: null,
     ...more,
   };
 }

@@ -307,7 +307,15 @@ async function succeededOnce(edges: MemoryEdges): Promise<void> {
     requestId: null,
     originId: null,
   } as const;
-  await ledger.insertDeployment({ id: 'd_0', ...row, ...by, force: false, onlyHosts: [], pushedAt: null });
+  await ledger.insertDeployment({
+    id: 'd_0',
+    ...row,
+    ...by,
+    force: false,
+    onlyHosts: [],
+    pushedAt: null,
+    rollback: null,
+  });
   await ledger.moveDeployment('d_0', 'queued', 'running', { started: true });
   await ledger.moveDeployment('d_0', 'running', 'succeeded', { finished: true });
 }

@@ -121,6 +121,7 @@ function consider(
   const environment = anEnvironment();
   const rest = {
     unfinished: [deployment],
+    lock: null,
     agents: AGENTS,
     configuration: aConfiguration(environment),
     environment,

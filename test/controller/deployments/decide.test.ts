@@ -3,8 +3,8 @@ import { decide, type Decision, type Situation } from '../../../controller/deplo
 import type { DeploymentRow, RunRow } from '../../../controller/deployments/ledger.js';
 import { DEPLOYMENT_STATUSES, deploymentHasEnded } from '../../../controller/deployments/lifecycle.js';
 import { reason } from '../../../controller/deployments/reason.js';
-import { Step } from '../../../proto/gen/fraisier/v1/plan.js';
-import { aDatabase, aDeployment, anEnvironment, aRun, at } from '../../support/builders.js';
+import { Moment, Step } from '../../../proto/gen/fraisier/v1/plan.js';
+import { aDatabase, aDeployment, anEnvironment, aRun, aState, at } from '../../support/builders.js';
 
 const HERE = [
   { name: 'web-1', leaseExpiresAt: at(3600), validUntil: at(3600) },
@@ -12,6 +12,7 @@ const HERE = [
 ];
 const RED = reason('health_check_failed', 'GET /health answered 500');
 const MIGRATING = anEnvironment({ database: aDatabase });
+const BEGUN = aState('', [], { moment: Moment.BEGUN });
 
 describe('decide', () => {
   describe('going forward', () => {
@@ -76,7 +77,8 @@ describe('decide', () => {
     });
 
     it('migrates once, on the first host, after all are prepared', () => {
-      expect(starts(given(prepared(), { environmentConfig: MIGRATING }))).to.deep.equal(['migrate web-1 1']);
+      const pending = prepared({ migration: aState('r1', ['r2']) });
+      expect(starts(given(pending, { environmentConfig: MIGRATING }))).to.deep.equal(['migrate web-1 1']);
       const migrated = [...prepared(), aRun('web-1', 'migrate', 'succeeded')];
       expect(starts(given(migrated, { environmentConfig: MIGRATING }))).to.deep.equal(['release web-1 1']);
       const running = [...prepared(), aRun('web-1', 'migrate', 'running')];
@@ -86,14 +88,30 @@ describe('decide', () => {
     });
 
     it('migrates nothing when the tool said that nothing is pending', () => {
-      const nothing = prepared({ migration: { revision: 'r3', pending: [], irreversible: [] } });
+      const nothing = prepared({ migration: aState('r3', []) });
       expect(starts(given(nothing, { environmentConfig: MIGRATING }))).to.deep.equal(['release web-1 1']);
     });
 
     it('migrates without asking where the tool cannot say what is pending', () => {
-      const blind = anEnvironment({ database: { ...aDatabase, status: null } });
-      const measured = prepared({ migration: { revision: '', pending: [], irreversible: [] } });
-      expect(starts(given(measured, { environmentConfig: blind }))).to.deep.equal(['migrate web-1 1']);
+      const blind = anEnvironment({ database: { ...aDatabase, status: null, allowIrreversible: true } });
+      expect(starts(given(prepared(), { environmentConfig: blind }))).to.deep.equal(['migrate web-1 1']);
+    });
+
+    it('begins no migration without a way down unless that is allowed', () => {
+      const end = (more: Partial<typeof aDatabase>, irreversible: string[] = []) => {
+        const found = more.status === null ? {} : { migration: aState('r1', ['r2', 'r3'], { irreversible }) };
+        const environmentConfig = anEnvironment({ database: { ...aDatabase, ...more } });
+        return given(prepared(found), { environmentConfig }).move;
+      };
+      expect(end({}, ['r3'])?.to).to.equal('failed');
+      expect(end({}, ['r3'])?.reason?.message).to.equal(
+        'the migration was not begun, nothing was touched: r3 has no way down',
+      );
+      expect(end({ down: null })?.reason?.message).to.contain('r2, r3 have no way down');
+      expect(end({ status: null })?.reason).to.include({ code: 'irreversible_migration' });
+      expect(end({ status: null })?.reason?.message).to.contain('command cannot tell what it applies');
+      expect(end({ down: null, allowIrreversible: true })).to.equal(undefined);
+      expect(end({})).to.equal(undefined);
     });
 
     it('leaves queued and ended deployments alone', () => {
@@ -363,7 +381,7 @@ describe('decide', () => {
     describe('the database', () => {
       const migrating = { ...back, environmentConfig: MIGRATING };
       const touched = (status: RunRow['status'] = 'succeeded') => [
-        ...prepared({ migration: { revision: 'r1', pending: ['r2'], irreversible: [] } }),
+        ...prepared({ migration: aState('r1', ['r2']) }),
         aRun('web-1', 'migrate', status),
         aRun('web-1', 'release', 'failed'),
         aRun('web-1', 'undo', 'succeeded'),
@@ -397,7 +415,7 @@ describe('decide', () => {
 
       it('is looked at after a failed migration, even without a way down', () => {
         const noDown = anEnvironment({ database: { ...aDatabase, down: null } });
-        const runs = [...prepared(), aRun('web-1', 'migrate', 'failed')];
+        const runs = [...prepared(), aRun('web-1', 'migrate', 'failed', { migration: BEGUN })];
         expect(starts(given(runs, { ...back, environmentConfig: noDown }))).to.deep.equal([
           'migrate_down web-1 1',
         ]);
@@ -408,11 +426,43 @@ describe('decide', () => {
           ...back,
           environmentConfig: anEnvironment({ database: { ...aDatabase, down: null } }),
         };
-        const { move } = given(touched(), noDown);
-        expect(move?.to).to.equal('rolled_back');
-        expect(move?.reason?.facts['migration']).to.equal('kept');
-        const onlyMigrated = [...prepared(), aRun('web-1', 'migrate', 'succeeded')];
+        const [before, after] = [aState('r1', ['r2']), aState('r2', [], { moment: Moment.AFTER })];
+        const onlyMigrated = [
+          ...prepared({ migration: before }),
+          aRun('web-1', 'migrate', 'succeeded', { migration: after }),
+        ];
         expect(given(onlyMigrated, noDown).move?.to).to.equal('failed');
+        const undone = [aRun('web-1', 'release', 'failed'), aRun('web-1', 'undo', 'succeeded')];
+        const { move } = given([...onlyMigrated, ...undone], noDown);
+        expect(move?.to).to.equal('rolled_back');
+        expect(move?.reason?.facts).to.include({ migration: 'kept', migrations: 'r2' });
+        expect(move?.reason?.message).to.contain('the database keeps r2: no way down for r2');
+      });
+
+      it('keeps all of what was applied when part of that has no way down', () => {
+        const end = (irreversible: string[]) =>
+          given(
+            [
+              ...prepared({ migration: aState('r1', ['r2', 'r3'], { irreversible }) }),
+              aRun('web-1', 'migrate', 'succeeded', {
+                migration: aState('r3', [], { moment: Moment.AFTER }),
+              }),
+              aRun('web-1', 'release', 'failed'),
+              aRun('web-1', 'undo', 'succeeded'),
+            ],
+            migrating,
+          );
+        expect(starts(end([]))).to.deep.equal(['migrate_down web-1 1']);
+        expect(end(['r2']).move?.reason?.message).to.contain('the database keeps r2, r3: no way down for r2');
+      });
+
+      it('was not touched by a migration that did not begin', () => {
+        const runs = [...prepared({ migration: aState('r1', ['r2']) }), aRun('web-1', 'migrate', 'failed')];
+        const { move } = given(runs, migrating);
+        expect([move?.to, move?.reason?.facts['migration']]).to.deep.equal(['failed', 'not_begun']);
+        const cancelled = { ...migrating, reason: reason('cancelled', 'ana cancelled it') };
+        const stopped = given([...runs.slice(0, -1), aRun('web-1', 'migrate', 'cancelled')], cancelled);
+        expect(stopped.move?.to).to.equal('rolled_back');
       });
 
       it('is said to be unknown when nothing can tell', () => {
@@ -420,9 +470,11 @@ describe('decide', () => {
           ...back,
           environmentConfig: anEnvironment({ database: { ...aDatabase, status: null } }),
         };
-        const { move } = given([...prepared(), aRun('web-1', 'migrate', 'failed')], blind);
-        expect(move?.to).to.equal('failed');
-        expect(move?.reason?.facts['migration']).to.equal('unknown');
+        const end = (status: RunRow['status']) =>
+          given([...prepared(), aRun('web-1', 'migrate', status, { migration: BEGUN })], blind).move;
+        expect(end('failed')?.to).to.equal('failed');
+        expect(end('failed')?.reason?.facts['migration']).to.equal('unknown');
+        expect(end('succeeded')?.reason?.facts['migration']).to.equal('kept');
       });
     });
   });

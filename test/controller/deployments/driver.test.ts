@@ -86,6 +86,19 @@ describe('the driver', () => {
     expect(calledOff).to.include(3_600_000).and.to.include(7);
   });
 
+  it('asks again before the end of a lock that is further away than any timer', async () => {
+    const edges = await memoryEdges();
+    const waits: number[] = [];
+    const patient: MemoryEdges = { ...edges, after: (ms) => (waits.push(ms), () => undefined) };
+    await queue(edges);
+    const lock = { id: 'l_1', fraise: 'checkout', environment: 'production', owner: 'ana', reason: 'a sale' };
+    await edges.ledger.insertLock({ ...lock, forMs: 90 * 24 * 3_600_000 });
+    const driver = startDriver(patient, { onError, pollMs: 7 });
+    await until('it to wait', () => waits.some((ms) => ms > 7));
+    await driver.stop();
+    expect(Math.max(...waits)).to.equal(24 * 3_600_000);
+  });
+
   it('does nothing once stopped', async () => {
     const edges = await memoryEdges();
     const driver = startDriver(edges, { onError });
@@ -133,5 +146,6 @@ async function queue(edges: MemoryEdges): Promise<void> {
     force: false,
     onlyHosts: [],
     pushedAt: null,
+    rollback: null,
   });
 }

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { foldEvent, type Folded } from '../../../controller/deployments/fold-event.js';
 import { Outcome, RunEvent } from '../../../proto/gen/fraisier/v1/agent.js';
-import { StepResult } from '../../../proto/gen/fraisier/v1/plan.js';
-import { aDeployment, aRun, at } from '../../support/builders.js';
+import { stepOf } from '../../../controller/recipes/step-of.js';
+import { Moment, StepResult } from '../../../proto/gen/fraisier/v1/plan.js';
+import { aDeployment, aRun, aState, at } from '../../support/builders.js';
 
 const steps = aDeployment().plan?.phases[0]?.steps ?? [];
 const running = aRun('web-1', 'prepare', 'running', { steps });
@@ -30,10 +31,30 @@ describe('folding an event into its run', () => {
       previousRelease: 'a',
       previousProvenGood: true,
     });
-    const migration = { revision: 'r1', pending: ['r2'], irreversible: [] };
+    const migration = aState('r1', ['r2']);
     const measured = legal(fold(finished('install', StepResult.fromPartial({ migration }))));
     expect(measured.change).to.deep.include({ migration });
     expect(measured.change).not.to.have.property('previousRelease');
+  });
+
+  it('forgets what was measured when a migration begins, and then counts only what is measured behind it', () => {
+    const look = stepOf('look', 1, { $case: 'migrationStatus', value: {} });
+    const change = stepOf('change', 1, { $case: 'migrate', value: {} });
+    const found = aState('r2', []);
+    const before = aRun('web-1', 'migrate', 'running', {
+      steps: [look, change, { ...look, name: 'look_again' }],
+    });
+    const looked = fold(finished('look_again', StepResult.fromPartial({ migration: found })), before);
+    expect(legal(looked).change).not.to.have.property('migration');
+    const begun = legal(
+      fold({ $case: 'stepStarted', value: { step: 'change', attempt: 1, bootId: 'b' } }, before),
+    );
+    expect(begun.change.migration).to.deep.equal(aState('', [], { moment: Moment.BEGUN }));
+    const behind = fold(finished('look_again', StepResult.fromPartial({ migration: found })), {
+      ...before,
+      ...begun.row,
+    });
+    expect(legal(behind).change.migration).to.deep.equal({ ...found, moment: Moment.AFTER });
   });
 
   it('learns nothing from a step that failed or said nothing', () => {

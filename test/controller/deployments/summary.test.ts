@@ -3,6 +3,7 @@ import { summarizeRows, type DeploymentSummary } from '../../../controller/deplo
 import type { RunRow, StoredEvent } from '../../../controller/deployments/ledger.js';
 import { reason } from '../../../controller/deployments/reason.js';
 import { Outcome, type RunEvent } from '../../../proto/gen/fraisier/v1/agent.js';
+import { Step } from '../../../proto/gen/fraisier/v1/plan.js';
 import { aDeployment, aRun, at, PREVIOUS } from '../../support/builders.js';
 
 const steps = aDeployment().plan?.phases[0]?.steps ?? [];
@@ -65,6 +66,29 @@ describe('the summary of a deployment', () => {
       'interrupted',
       'interrupted',
       'interrupted',
+    ]);
+  });
+
+  it('shows in a run that succeeded which step failed and was allowed to', () => {
+    const named = ['hook', 'restart'].map((name) => Step.fromPartial({ name }));
+    const run = aRun('web-1', 'release', 'succeeded', { steps: named });
+    const lines = fold(run, [
+      started('hook', 1),
+      finished('hook', Outcome.FAILED),
+      started('restart', 1),
+      finished('restart', Outcome.SUCCEEDED),
+    ]);
+    expect(lines).to.deep.equal(['hook failed 1', 'restart succeeded 1']);
+    expect(summary(run, []).hosts[0]).to.include({ status: 'succeeded', reason: null });
+  });
+
+  it('shows as skipped what a run did not come to because all was settled', () => {
+    const run = aRun('web-1', 'prepare', 'succeeded', { steps });
+    expect(fold(run, [started('preflight', 1), finished('preflight', Outcome.SUCCEEDED)])).to.deep.equal([
+      'preflight succeeded 1',
+      'fetch skipped 0',
+      'stage skipped 0',
+      'install skipped 0',
     ]);
   });
 

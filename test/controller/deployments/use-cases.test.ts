@@ -11,7 +11,7 @@ import { summarize } from '../../../controller/deployments/summary.js';
 import type { Actor } from '../../../controller/deployments/edges.js';
 import type { DeploymentRow, NewDeployment, RunRow } from '../../../controller/deployments/ledger.js';
 import { reason } from '../../../controller/deployments/reason.js';
-import { Hello, type LogChunk, type RunEvent } from '../../../proto/gen/fraisier/v1/agent.js';
+import { Hello, Outcome, type LogChunk, type RunEvent } from '../../../proto/gen/fraisier/v1/agent.js';
 import { memoryEdges, SAMPLE_CONFIGURATION, type MemoryEdges } from '../../support/memory-edges.js';
 import { ScriptedAgent, type Script } from '../../support/scripted-agent.js';
 import { refused } from '../../support/refused.js';
@@ -31,7 +31,12 @@ describe('a deployment, through the use cases', () => {
       ['prune', 'succeeded', COMMIT],
       ['prune', 'succeeded', COMMIT],
     ]);
-    expect(edges.memory.state().outbox).to.have.length(1);
+    const about = `checkout/production@${COMMIT}`;
+    const told = edges.memory.state().outbox.map(({ topic, about: what, payload }) => [topic, what, payload]);
+    expect(told).to.deep.equal([
+      ['deployment_started', about, { deployment: id, status: 'running' }],
+      ['deployment_ended', about, { deployment: id, status: 'succeeded' }],
+    ]);
     expect(edges.memory.state().agents.map((agent) => agent.live.map((live) => live.release))).to.deep.equal([
       [COMMIT],
       [COMMIT],
@@ -280,6 +285,24 @@ describe('the summary, read from the ledger', () => {
 });
 
 describe('recording what an agent reports', () => {
+  it('wakes those who decide at the end of a run only, and those who watch at every event', async () => {
+    const { edges, run, epoch } = await dispatched();
+    const heard: string[] = [];
+    edges.waking.subscribe(({ about }) => heard.push(about));
+    const finish = { outcome: Outcome.SUCCEEDED, reason: undefined, liveRelease: '' };
+    const log = { $case: 'log' as const, value: chunk(run, 'fetch', 0, 'hello') };
+    const note = { step: 'fetch', attempt: 1, code: 'late', message: '', facts: {} };
+    const happenings: RunEvent['event'][] = [
+      started(run).event,
+      { $case: 'runFinished', value: finish },
+      { $case: 'stepNote', value: note },
+    ];
+    const told = happenings.map((event, at) => ({ runId: run.id, seq: at + 1, at: new Date(0), event }));
+    for (const messages of [[log], ...told.map((value) => [{ $case: 'event' as const, value }])])
+      await recordProgress(edges, { agent: 'web-1', epoch }, messages);
+    expect(heard).to.deep.equal(['logs', 'events', 'deployment', 'events']);
+  });
+
   it('acknowledges a repeated event again and records it once', async () => {
     const { edges, run, epoch } = await dispatched();
     const event = started(run);
@@ -472,6 +495,7 @@ async function queue(edges: MemoryEdges, more: Partial<NewDeployment> = {}): Pro
     force: false,
     onlyHosts: [],
     pushedAt: null,
+    rollback: null,
     ...more,
   });
 }
@@ -524,5 +548,5 @@ function bound(ledger: MemoryEdges['ledger']): MemoryEdges['ledger'] {
 
 const LEDGER_FUNCTIONS = (
   'run holdRun runsOf insertRun moveRun appendEvent appendLog now wake agent agents setLive holdLease ' +
-  'deployment holdFraise holdDeployment moveDeployment unfinishedDeployments configurationRevision'
+  'deployment holdFraise holdDeployment moveDeployment unfinishedDeployments configurationRevision lockOn outbox'
 ).split(' ');

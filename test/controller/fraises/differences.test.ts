@@ -23,6 +23,9 @@ describe('differences', () => {
       '+ checkout production',
       '+ checkout staging',
       '+ website production',
+      '+ nightly production',
+      '+ reports production',
+      '+ backups production',
       '+ branch main -> checkout production',
       '+ branch release -> website production',
     ]);
@@ -32,6 +35,7 @@ describe('differences', () => {
     expect(differences(configurationOf(example), configurationOf(`${example}\n# later\n`))).to.deep.equal([]);
     expect(changes('timeout: 10m', 'timeout: 600')).to.deep.equal([]);
     expect(changes('layout: in_place', 'rollout: {}')).to.deep.equal([]);
+    expect(changes('submodules: false', 'clone: {}')).to.deep.equal([]);
   });
 
   it('say what came, what went and what changed', () => {
@@ -53,6 +57,9 @@ describe('differences', () => {
       '~ checkout production: branch main -> release',
       '~ checkout staging: provider github -> gitlab',
       '+ homepage production',
+      '~ nightly production: provider github -> gitlab',
+      '~ reports production: provider github -> gitlab',
+      '~ backups production: provider github -> gitlab',
       '- branch release -> website production',
       '+ branch release -> homepage production',
     ]);
@@ -73,6 +80,22 @@ describe('differences', () => {
     ['', 'rollout: { bake: 5s }', 'rollout.bake 0ms -> 5s'],
     ['', 'health_check: { url: "http://x/" }', 'health_check.url none -> http://x/'],
     ['database: { tool: command, up: [a] }', 'database: { tool: command, up: [b] }', 'database.up a -> b'],
+    ['database: { tool: sql }', 'database: { tool: sql, command: [x, y] }', 'database.command none -> x y'],
+    [
+      'database: { tool: sql }',
+      'database: { tool: sql, lock_timeout: 5s }',
+      'database.lock_timeout none -> 5s',
+    ],
+    [
+      'database: { tool: sql }',
+      'database: { tool: sql, allow_irreversible: true }',
+      'database.allow_irreversible none -> true',
+    ],
+    [
+      'database: { tool: sql, backup_before: { command: [a], timeout: 1m } }',
+      'database: { tool: sql, backup_before: { command: [a], timeout: 1m, verify: "b" } }',
+      'database.backup_before.verify none -> "b"',
+    ],
     [
       'database: { tool: command, up: [a] }',
       'database: { tool: command, up: [a], down: [b] }',

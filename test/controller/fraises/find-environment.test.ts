@@ -15,7 +15,7 @@ describe('findEnvironment', () => {
   it('names the nearest fraise and lists those that exist', () => {
     const { message, reason } = refusal(() => findEnvironment(configuration, 'chekcout', 'production'));
     expect(message).to.equal(
-      'there is no fraise "chekcout" (did you mean checkout?); there is checkout, website',
+      'there is no fraise "chekcout" (did you mean checkout?); there is checkout, website, nightly, reports, backups',
     );
     expect(reason).to.deep.include({ code: 'unknown_fraise', hint: 'fraisier list' });
   });

@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import { allEnvironments } from '../../../controller/fraises/fraises.js';
 import { findEnvironment } from '../../../controller/fraises/find-environment.js';
 import { checkFraises, parseFraises } from '../../../controller/fraises/parse-fraises.js';
+import { aHealthCheck, anHttpCheck } from '../../support/builders.js';
 import {
   configurationOf,
   environmentWith,
@@ -13,6 +14,28 @@ import {
   warningsOf,
   withSettings,
 } from './samples.js';
+
+/** The health check of the shipped example. */
+const SHOWN_CHECK = aHealthCheck({
+  checks: [
+    anHttpCheck({
+      url: 'https://127.0.0.1:8443/health',
+      statuses: [200, 204],
+      json: { 'database.ok': 'true', queue: 'empty' },
+      body: 'ready',
+      headers: { Authorization: 'Bearer ${HEALTH_TOKEN}' },
+      tls: { caFile: '/etc/checkout/ca.pem', serverName: 'shop.example.com', insecure: false },
+    }),
+    { by: 'command', command: { argv: ['bin/queue-is-empty'] }, user: 'checkout', timeoutMs: 5000 },
+    { by: 'unit', unit: 'checkout.service', timeoutMs: 5000 },
+    { by: 'tcp', host: '127.0.0.1', port: 5432, timeoutMs: 2000 },
+    anHttpCheck({ url: 'http://127.0.0.1:9100/metrics', versionField: null, body: 'process_up' }),
+  ],
+  backoff: 1.5,
+  startGraceMs: 2000,
+  stableForMs: 5000,
+  deadlineMs: 300_000,
+});
 
 describe('a good fraises.yaml', () => {
   it('takes the sample of the original plan as it stands, with a warning for its short secret', () => {
@@ -30,6 +53,7 @@ describe('a good fraises.yaml', () => {
           provider: 'github',
           baseUrl: 'https://github.com',
           webhookSecrets: [{ template: 'test-secret', path: 'git.github.webhook_secret' }],
+          statusToken: null,
         },
       },
       hosts: {},
@@ -47,15 +71,25 @@ describe('a good fraises.yaml', () => {
               repository: null,
               provider: 'github',
               branch: 'main',
+              branchPattern: null,
               tags: null,
               paths: [],
+              skipMarker: false,
+              missedPushCheckMs: null,
+              missedPush: 'record',
+              webhookSecrets: [],
               hosts: { by: 'any' },
               appPath: '/tmp/api',
               layout: 'in_place',
               shared: [],
+              submodules: false,
+              cloneFilter: null,
+              root: null,
               user: null,
               environmentFile: null,
               systemdService: 'api.service',
+              systemdSocket: null,
+              restartMode: 'restart',
               restart: null,
               install: null,
               database: null,
@@ -68,6 +102,11 @@ describe('a good fraises.yaml', () => {
                 maxFailures: 0,
                 onFailure: 'rollback',
               },
+              hooks: {},
+              script: null,
+              jobs: [],
+              units: null,
+              whileRunning: { waitMs: 300_000, pastWait: 'fail' },
               keepReleases: 5,
               timeoutMs: 600_000,
               protected: false,
@@ -83,7 +122,10 @@ describe('a good fraises.yaml', () => {
     const { configuration, warnings } = parseFraises(shipped('fraises.example.yaml'), 'fraises.example.yaml');
     expect(warnings).to.deep.equal([]);
     const names = allEnvironments(configuration).map((one) => `${one.fraise} ${one.name}`);
-    expect(names).to.deep.equal(['checkout production', 'checkout staging', 'website production']);
+    expect(names).to.deep.equal([
+      ...['checkout production', 'checkout staging', 'website production'],
+      ...['nightly production', 'reports production', 'backups production'],
+    ]);
     expect(findEnvironment(configuration, 'checkout', 'production')).to.deep.include({
       hosts: { by: 'label', labels: { role: 'web' } },
       install: { command: { argv: ['npm', 'ci', '--omit=dev'] }, user: null, timeoutMs: 300_000 },
@@ -96,15 +138,7 @@ describe('a good fraises.yaml', () => {
         maxFailures: 0,
         onFailure: 'rollback',
       },
-      healthCheck: {
-        url: 'http://127.0.0.1:8000/health',
-        attempts: 10,
-        delayMs: 3000,
-        timeoutMs: 5000,
-        expectStatus: 200,
-        versionField: 'commit',
-        stableForMs: 5000,
-      },
+      healthCheck: SHOWN_CHECK,
     });
     expect(configuration.branchMapping).to.deep.equal({
       main: [{ fraise: 'checkout', environment: 'production' }],
@@ -121,7 +155,7 @@ describe('a good fraises.yaml', () => {
     const keys = keysOf(JSON.parse(shipped('fraises.schema.json'))).filter(
       (key) => !example.includes(`"${key}":`),
     );
-    expect(keys).to.deep.equal(['deploy_user', 'paths']);
+    expect(keys).to.deep.equal(['deploy_user']);
   });
 
   it('gives the git hosts their public addresses, and a warning to one without a secret', () => {
@@ -205,7 +239,8 @@ fraises:
     expect(environment.hosts).to.deep.equal({ by: 'name', names: ['web-1'] });
     expect(environment.user).to.equal('shop');
     expect(environment.install?.user).to.equal('builder');
-    expect(environment.healthCheck).to.deep.include({ attempts: 7, timeoutMs: 30_000 });
+    expect(environment.healthCheck?.attempts).to.equal(7);
+    expect(environment.healthCheck?.checks[0]?.timeoutMs).to.equal(30_000);
     expect(environment.timeoutMs).to.equal(600_000);
     expect(environmentWith('git_repo: /srv/git/shop.git').repository).to.equal('/srv/git/shop.git');
   });
@@ -260,11 +295,41 @@ fraises:
       strategy: 'apply',
       tool: 'command',
       on: null,
+      command: null,
+      directory: null,
       up: ['up'],
       down: ['down'],
       status: ['status'],
       user: null,
       timeoutMs: 120_000,
+      lockTimeoutMs: null,
+      statementTimeoutMs: null,
+      allowIrreversible: false,
+      backupBefore: null,
+    });
+    const full =
+      'database: { tool: sql, command: [doas, fraisier, sql], directory: db/sql/, lock_timeout: 5s, statement_timeout: 1m, ' +
+      'allow_irreversible: true, backup_before: { command: ./dump, verify: [./check], user: dumper, timeout: 3m } }';
+    expect(environmentWith(full).database).to.deep.include({
+      tool: 'sql',
+      command: ['doas', 'fraisier', 'sql'],
+      directory: 'db/sql',
+      lockTimeoutMs: 5000,
+      statementTimeoutMs: 60_000,
+      allowIrreversible: true,
+      backupBefore: {
+        command: { shell: './dump' },
+        verify: { argv: ['./check'] },
+        user: 'dumper',
+        timeoutMs: 180_000,
+      },
+    });
+    expect(
+      environmentWith('database: { tool: sql, backup_before: { command: [d] } }').database?.backupBefore,
+    ).to.include({
+      verify: null,
+      user: null,
+      timeoutMs: 600_000,
     });
     expect(
       environmentWith('database: { strategy: migrate, tool: command, up: [up] }').database,
@@ -275,9 +340,10 @@ fraises:
       timeoutMs: 600_000,
     });
     expect(environmentWith('database: { strategy: none }').database).to.equal(null);
-    expect(
-      environmentWith('database: { strategy: rebuild, tool: command, up: [up] }').database?.strategy,
-    ).to.equal('rebuild');
+    expect(environmentWith('database: { strategy: rebuild, tool: command, up: [up] }').database).to.include({
+      strategy: 'rebuild',
+      allowIrreversible: true,
+    });
   });
 
   it('name each host once', () => {
@@ -324,10 +390,20 @@ describe('what a refused fraises.yaml throws', () => {
 });
 
 /** Names of all properties of a JSON Schema that are not deprecated everywhere. */
-function keysOf(schema: unknown): string[] {
+function keysOf(schema: unknown, whole = schema): string[] {
   if (typeof schema !== 'object' || schema === null) return [];
   const properties =
     'properties' in schema ? Object.entries(schema.properties as Record<string, object>) : [];
-  const own = properties.filter(([, property]) => !('deprecated' in property)).map(([key]) => key);
-  return [...new Set([...own, ...Object.values(schema).flatMap(keysOf)])];
+  const own = properties.filter(([, property]) => !isDeprecated(property, whole)).map(([key]) => key);
+  return [...new Set([...own, ...Object.values(schema).flatMap((inner) => keysOf(inner, whole))])];
+}
+
+/** Also where the schema holds the property once, for all who have it. */
+function isDeprecated(property: object, whole: unknown): boolean {
+  if (!('$ref' in property)) return 'deprecated' in property;
+  const name = String(property.$ref).replace('#/$defs/', '');
+  return (
+    'deprecated' in property ||
+    isDeprecated((whole as { $defs: Record<string, object> }).$defs[name] ?? {}, whole)
+  );
 }

@@ -25,7 +25,7 @@ describe('what is wrong with the shape of a fraises.yaml', () => {
       '1:12 fraises.a.environments: is missing; must be a map of keys',
     ]);
     expect(problemsOf('fraises:\n  a:\n    environments: { e: { app_path: /a } }\n')).to.deep.equal([
-      '2:3 fraises.a.type: is missing; must be one of api',
+      '2:3 fraises.a.type: is missing; must be one of api, etl, scheduled',
     ]);
     expect(faults('health_check:')).to.deep.equal(['7:22 health_check: is empty; must be a map of keys']);
     expect(faults('description: 5')).to.deep.equal(['7:22 description: must be text: put it in quotes']);
@@ -61,8 +61,8 @@ describe('what is wrong with the shape of a fraises.yaml', () => {
     ['a path that climbs', 'environment_file: /srv/../etc', /must be an absolute path on the host/],
     ['a shared path that climbs', 'shared: [a/../../b]', /must be a path inside the release/],
     ['an absolute shared path', 'shared: [/etc]', /must be a path inside the release/],
-    ['a branch that is a pattern', 'branch: release/*', /exact name of a branch/],
-    ['a branch that is an option', 'branch: --upload-pack=x', /exact name of a branch/],
+    ['a branch that is an option', 'branch: --upload-pack=x', /name of a branch, or a pattern/],
+    ['a branch that is an expression', 'branch: "release[12]"', /name of a branch, or a pattern/],
     [
       'a unit that is an option',
       'systemd_service: --now',
@@ -87,13 +87,13 @@ describe('what is wrong with the shape of a fraises.yaml', () => {
     ['a canary', 'rollout: { canary: 1 }', /a canary is not available in this version/],
     [
       'a tool that is not here yet',
-      'database: { tool: alembic, up: [x] }',
+      'database: { tool: peewee, up: [x] }',
       /use tool: command with up, down and status/,
     ],
     [
       'an unknown tool',
       'database: { tool: comand, up: [x] }',
-      /must be one of command \(did you mean command\?\)/,
+      /must be one of alembic, .*, sql \(did you mean command\?\)/,
     ],
     [
       'a strategy that is not here yet',
@@ -156,9 +156,9 @@ describe('what is wrong with the shape of a fraises.yaml', () => {
 
   it('is a kind of fraise that this version does not have', () => {
     const of = (type: string) => problemsOf(withSettings().replace('type: api', `type: ${type}`))[0];
-    expect(of('etl')).to.match(/^3:11 fraises.shop.type: etl is not available in this version/);
-    expect(of('scheduled')).to.match(/scheduled is not available/);
-    expect(of('constructor')).to.equal('3:11 fraises.shop.type: must be one of api');
+    expect(of('backup')).to.match(/^3:11 fraises.shop.type: backup is not available in this version/);
+    expect(of('docker_compose')).to.match(/docker_compose is not available/);
+    expect(of('constructor')).to.equal('3:11 fraises.shop.type: must be one of api, etl, scheduled');
   });
 
   it('is a name that cannot be one', () => {
@@ -184,6 +184,20 @@ describe('what is wrong between the keys of a fraises.yaml', () => {
     ]);
   });
 
+  it('is what only releases can do, with a checkout that is updated in place', () => {
+    expect(faults('submodules: true', 'clone: { filter: "blob:none" }')).to.deep.equal([
+      '7:9 submodules: not possible with the layout in_place, which leaves submodules as they are; use layout: releases',
+      '8:18 clone.filter: not possible with the layout in_place, whose checkout has everything; use layout: releases',
+    ]);
+    expect(
+      faults('repository: /srv/shop.git', 'submodules: true', 'clone: { filter: "blob:none" }'),
+    ).to.deep.equal([]);
+    expect(faults('clone: {}', 'submodules: false')).to.deep.equal([]);
+    expect(faults('clone: { filter: "tree:0" }')).to.deep.equal([
+      '7:26 clone.filter: must be one of blob:none',
+    ]);
+  });
+
   it('is a unit and a restart command beside each other', () => {
     expect(faults('systemd_service: a', 'restart: { command: [b] }')).to.deep.equal([
       '8:9 restart: stands beside systemd_service; keep the one that restarts it',
@@ -192,17 +206,41 @@ describe('what is wrong between the keys of a fraises.yaml', () => {
 
   it('is a database without its tool or its command', () => {
     expect(faults('database: {}')).to.deep.equal([
-      '7:9 database.tool: is missing; must be command, with up, down and status',
+      '7:9 database.tool: is missing; must be one of alembic, command, confiture, dbmate, django, flask_migrate, flyway, knex, prisma, rails, sql',
+    ]);
+    expect(faults('database: { tool: command }')).to.deep.equal([
       '7:9 database.up: is missing; must be the list of words of the command that migrates',
     ]);
+  });
+
+  it('is a setting that means nothing to the tool of the database', () => {
+    expect(faults('database: { tool: command, up: [x], command: [y] }')).to.deep.equal([
+      '7:45 database.command: has no meaning with tool: command; write up, down and status',
+    ]);
+    expect(faults('database: { tool: alembic, up: [x], down: [y] }')).to.deep.equal([
+      '7:36 database.up: has no meaning with alembic, whose own commands are used; for others say tool: command',
+      '7:45 database.down: has no meaning with alembic, whose own commands are used; for others say tool: command',
+    ]);
+    expect(faults('database: { tool: django, directory: shop }')).to.deep.equal([
+      '7:35 database.directory: has no meaning to django; say it in command or in its own settings',
+    ]);
+    expect(faults('database: { tool: django, strategy: rebuild }')).to.deep.equal([
+      '7:45 database.strategy: django cannot drop and make a database anew; use tool: command with up',
+    ]);
+    for (const good of [
+      'tool: rails',
+      'tool: prisma, directory: db, status: [s], down: [d]',
+      'tool: sql, strategy: rebuild',
+    ])
+      expect(faults(`database: { ${good} }`)).to.deep.equal([]);
   });
 
   it('is a rebuild where the data is protected, or with a way down', () => {
     const rebuild = 'database: { strategy: rebuild, tool: command, up: [x], down: [y], status: [z] }';
     expect(faults('protected: true', rebuild)).to.deep.equal([
       '8:31 database.strategy: rebuild destroys data and dev is protected; use apply, or say protected: false',
-      '8:64 database.down: has no meaning with rebuild, where up makes the database anew',
-      '8:75 database.status: has no meaning with rebuild, where up makes the database anew',
+      '8:64 database.down: has no meaning with rebuild, which makes the database anew',
+      '8:75 database.status: has no meaning with rebuild, which makes the database anew',
     ]);
     const production = withSettings('database: { strategy: rebuild, tool: command, up: [x] }').replace(
       'dev',
@@ -325,15 +363,8 @@ fraises:
 
 describe('what a fraises.yaml says and this version does not do', () => {
   it('is refused where going on would change what happens', () => {
-    expect(
-      faults('hooks: { before_deploy: x }', 'script_path: run.py', 'systemd_timer: a.timer'),
-    ).to.deep.equal([
-      '7:9 hooks: hooks are not run in this version; use install, database and restart',
-      '8:9 script_path: scripts are not run in this version; run it by restart: { command: […] }',
-      '9:9 systemd_timer: timers and jobs are not available in this version',
-    ]);
-    expect(faults('health_check: { url: "http://x/", tcp: "x:1" }')).to.deep.equal([
-      '7:43 health_check.tcp: not available in this version; use url',
+    expect(faults('ssh: { host: x }')).to.deep.equal([
+      '7:9 ssh: not used: install an agent on that host and name it in hosts',
     ]);
     const [fault] = faults('database: { tool: command, up: [x], database_url: "postgres://u:hunter2@x/y" }');
     expect(fault).to.match(/^7:45 database.database_url: not taken from this file/);
@@ -354,12 +385,11 @@ describe('what a fraises.yaml says and this version does not do', () => {
   it('is named in a warning where it has no effect', () => {
     const text = withSettings(
       'health_check: { url: "http://x/" }',
-      'paths: ["a/**"]',
+      'keep_releases: 3',
       'shared: [a]',
       'database: { tool: command, up: [x], down: [y] }',
     );
     expect(warningsOf(text)).to.deep.equal([
-      `8:9 ${DEV}.paths: not used in this version: every push to the branch is deployed`,
       `9:9 ${DEV}.shared: not used with the layout in_place, which has one folder only`,
       `10:45 ${DEV}.database.down: never used without status: what was applied is not known, so it cannot be undone`,
     ]);

@@ -70,6 +70,7 @@ export async function withCallers(
         closing: closing.signal,
         controllers: (seenAs) => Promise.resolve([`${seenAs}:9091`]),
         ownAddress: (seenAs) => `${seenAs}:9090`,
+        webhooksAt: () => ({ url: 'https://deploy.example.com', note: '' }),
       });
       const identity = await openServerIdentity({
         authority,

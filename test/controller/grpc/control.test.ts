@@ -21,12 +21,19 @@ const NEEDS: Record<keyof typeof ControlService, Role> = {
   previewDeployment: 'viewer',
   cancelDeployment: 'deployer',
   continueDeployment: 'deployer',
+  requestRollback: 'deployer',
+  previewRollback: 'viewer',
+  lockFraise: 'deployer',
+  unlockFraise: 'deployer',
+  listLocks: 'viewer',
   getDeployment: 'viewer',
   listDeployments: 'viewer',
   getStatus: 'viewer',
   getStats: 'viewer',
   listWebhooks: 'viewer',
   getWebhook: 'viewer',
+  replayWebhook: 'deployer',
+  setupWebhook: 'viewer',
   listAgents: 'viewer',
   createJoinToken: 'admin',
   revokeAgent: 'admin',
@@ -167,8 +174,8 @@ describe('the service of people and CI', () => {
       expect((await refused(local.ask('continueDeployment', { id: 'd_x' }))).code).to.equal(
         'unknown_deployment',
       );
-      expect((await refused(local.ask('getWebhook', { id: 'w_x' }))).code).to.equal('unknown_webhook');
-      const list = { limit: 0, cursor: '', verdict: 'nope' };
+      expect((await refused(local.ask('getWebhook', { id: 'w_x', withBody: false }))).code).to.equal('unknown_webhook');
+      const list = { limit: 0, cursor: '', verdict: 'nope', fraise: '', since: undefined };
       expect((await refused(local.ask('listWebhooks', list))).message).to.contain('known are deployed');
       expect((await refused(local.ask('revokeAgent', { name: 'nobody' }))).code).to.equal('unknown_agent');
     }));
@@ -176,13 +183,13 @@ describe('the service of people and CI', () => {
   it('tells the records', () =>
     withCallers(async ({ edges, local }) => {
       await aDelivery(edges);
-      const all = { limit: 1, cursor: '', verdict: '' };
+      const all = { limit: 1, cursor: '', verdict: '', fraise: '', since: undefined };
       const { webhooks, next } = await local.ask('listWebhooks', all);
       expect(webhooks.map(({ id, verdict }) => [id, verdict])).to.deep.equal([['w_2', 'pong']]);
       const rest = await local.ask('listWebhooks', { ...all, limit: 1000, cursor: next });
       expect([rest.webhooks.map(({ id }) => id), rest.next]).to.deep.equal([['w_1'], '']);
       expect((await local.ask('listWebhooks', { ...all, verdict: 'ignored' })).webhooks).to.deep.equal([]);
-      expect(await local.ask('getWebhook', { id: 'w_1' })).to.include({
+      expect(await local.ask('getWebhook', { id: 'w_1', withBody: false })).to.include({
         id: 'w_1',
         provider: 'github',
         originalId: '',

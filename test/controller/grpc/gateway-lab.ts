@@ -207,6 +207,7 @@ export async function aPendingRun({ ledger }: MemoryLedger, host: string, runId 
     force: false,
     onlyHosts: [],
     pushedAt: null,
+    rollback: null,
   });
   const plan = makePlan({
     environment: anEnvironment(),

@@ -44,6 +44,7 @@ async function queued({ ledger }: Edges): Promise<void> {
     force: false,
     onlyHosts: [],
     pushedAt: null,
+    rollback: null,
   });
 }
 

@@ -17,7 +17,7 @@ import { mustRun } from '../../support/run-command.js';
 const SUITE = 'bookworm';
 
 const PACKAGES = `systemd systemd-sysv dbus polkitd sudo util-linux procps iproute2 ca-certificates curl git
-  python3-minimal sqlite3 libstdc++6 libatomic1`.split(/\s+/);
+  python3-minimal sqlite3 openssh-server libstdc++6 libatomic1`.split(/\s+/);
 
 /** The program as every host has it: the checkout is bound to /opt/fraisier when a host boots. */
 const WRAPPER = '#!/bin/sh\nexec /usr/local/bin/node /opt/fraisier/dist/cli/bin.js "$@"\n';
@@ -60,6 +60,8 @@ async function make(rootfs: string): Promise<void> {
   ]) {
     await symlink('/dev/null', join(rootfs, 'etc/systemd/system', unit));
   }
+  // Started by the tests that want it.
+  await rm(join(rootfs, 'etc/systemd/system/multi-user.target.wants/ssh.service'), { force: true });
   await mustRun(['chroot', rootfs, 'useradd', '--system', '--create-home', '--shell', '/bin/bash', 'deploy']);
 }
 

@@ -95,6 +95,7 @@ export interface FromAgent {
     | { readonly $case: "log"; readonly value: LogChunk }
     | { readonly $case: "answer"; readonly value: Answer }
     | { readonly $case: "renew"; readonly value: RenewRequest }
+    | { readonly $case: "refused"; readonly value: RunRefused }
     | undefined;
 }
 
@@ -190,6 +191,12 @@ export interface Assignment {
   readonly validForMs: number;
 }
 
+/** The agent could not take a run on (its disk is full): nothing of it was begun, and nothing will be. */
+export interface RunRefused {
+  readonly runId: string;
+  readonly reason: Reason | undefined;
+}
+
 export interface Ack {
   readonly runId: string;
   readonly seq: number;
@@ -253,7 +260,7 @@ export interface StepStarted {
 export interface StepNote {
   readonly step: string;
   readonly attempt: number;
-  /** `health_attempt`, `fetch_retry`, `adopted`, `waiting`. */
+  /** `health_attempt`, `health_grace`, `fetch_retry`, `adopted`, `waiting`. */
   readonly code: string;
   readonly message: string;
   readonly facts: { [key: string]: string };
@@ -305,6 +312,7 @@ export interface Question {
     | { readonly $case: "inspect"; readonly value: InspectFraise }
     | { readonly $case: "preview"; readonly value: Preview }
     | { readonly $case: "isAncestor"; readonly value: IsAncestor }
+    | { readonly $case: "changedPaths"; readonly value: ChangedPaths }
     | undefined;
 }
 
@@ -331,12 +339,21 @@ export interface Preview {
   readonly steps: readonly Step[];
   /** Globs of migration files, listed as `estimated` when they differ between the live release and the commit. */
   readonly migrationPaths: readonly string[];
+  /** Whose migrations they are, for those without a way down; empty: not looked at. */
+  readonly migrationTool: string;
 }
 
 export interface IsAncestor {
   readonly target: Target | undefined;
   readonly ancestor: string;
   readonly descendant: string;
+}
+
+/** Which paths differ between two commits? For pushes whose delivery does not say so, or could be wrong. */
+export interface ChangedPaths {
+  readonly target: Target | undefined;
+  readonly from: string;
+  readonly to: string;
 }
 
 export interface Answer {
@@ -347,6 +364,7 @@ export interface Answer {
     | { readonly $case: "inspection"; readonly value: Inspection }
     | { readonly $case: "preview"; readonly value: HostPreview }
     | { readonly $case: "ancestry"; readonly value: Ancestry }
+    | { readonly $case: "pathsBetween"; readonly value: PathsBetween }
     | undefined;
 }
 
@@ -372,6 +390,29 @@ export interface Inspection {
   readonly servedVersion: string;
   /** Differences that are drift, in words. */
   readonly drift: readonly string[];
+  /** Every release on the host, the newest first. */
+  readonly kept: readonly KeptRelease[];
+  /** Of a scheduled fraise, as systemd tells it. */
+  readonly timers: readonly TimerState[];
+  /** In the live release, against its commit: at most some dozens. */
+  readonly changedFiles: readonly FileChange[];
+}
+
+/** A release that is staged whole and could be made live without the network. */
+export interface KeptRelease {
+  readonly commit: string;
+  readonly provenGood: boolean;
+  /** When it was last made live; absent: never. */
+  readonly activatedAt: Date | undefined;
+  readonly stagedAt: Date | undefined;
+}
+
+export interface TimerState {
+  readonly timer: string;
+  /** `active`, `inactive`, `failed` ... */
+  readonly state: string;
+  /** Absent: systemd names none. */
+  readonly nextAt: Date | undefined;
 }
 
 export interface HostPreview {
@@ -384,16 +425,36 @@ export interface HostPreview {
   /** Reasons for which this host would refuse or fail. */
   readonly refusals: readonly Reason[];
   readonly alreadyStaged: boolean;
+  /** Those of estimated_migrations that have no way down, as far as their text tells. */
+  readonly irreversibleMigrations: readonly string[];
+  /** Of a scheduled fraise: what differs from the unit files that are installed. */
+  readonly unitFiles: readonly UnitFileChange[];
+}
+
+export interface UnitFileChange {
+  /** Where it is, or will be, on the host. */
+  readonly path: string;
+  /** A, M or D, as in git. */
+  readonly change: string;
+  /** Lines that go and come, each with `-` or `+` before it. */
+  readonly lines: readonly string[];
 }
 
 export interface FileChange {
   readonly path: string;
-  /** A, M, D, R as in git. */
+  /** A, M, D, R as in git; ? for a file that is not of the commit. */
   readonly change: string;
 }
 
 export interface Ancestry {
   readonly isAncestor: boolean;
+}
+
+export interface PathsBetween {
+  /** Of a file that was moved, both. */
+  readonly paths: readonly string[];
+  /** There are more: the list was cut short. */
+  readonly truncated: boolean;
 }
 
 function createBaseFromAgent(): FromAgent {
@@ -420,6 +481,9 @@ export const FromAgent: MessageFns<FromAgent> = {
         break;
       case "renew":
         RenewRequest.encode(message.message.value, writer.uint32(50).fork()).join();
+        break;
+      case "refused":
+        RunRefused.encode(message.message.value, writer.uint32(58).fork()).join();
         break;
     }
     return writer;
@@ -486,6 +550,14 @@ export const FromAgent: MessageFns<FromAgent> = {
             message.message = { $case: "renew", value: RenewRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.message = { $case: "refused", value: RunRefused.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -537,6 +609,12 @@ export const FromAgent: MessageFns<FromAgent> = {
       case "renew": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "renew", value: RenewRequest.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "refused": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "refused", value: RunRefused.fromPartial(object.message.value) };
         }
         break;
       }
@@ -1613,6 +1691,75 @@ export const Assignment: MessageFns<Assignment> = {
     message.epoch = object.epoch ?? 0;
     message.commit = object.commit ?? "";
     message.validForMs = object.validForMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseRunRefused(): RunRefused {
+  return { runId: "", reason: undefined };
+}
+
+export const RunRefused: MessageFns<RunRefused> = {
+  encode(message: RunRefused, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.reason !== undefined) {
+      Reason.encode(message.reason, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunRefused {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunRefused() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = Reason.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RunRefused>): RunRefused {
+    return RunRefused.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RunRefused>): RunRefused {
+    const message = createBaseRunRefused() as any;
+    message.runId = object.runId ?? "";
+    message.reason = (object.reason !== undefined && object.reason !== null)
+      ? Reason.fromPartial(object.reason)
+      : undefined;
     return message;
   },
 };
@@ -2934,6 +3081,9 @@ export const Question: MessageFns<Question> = {
       case "isAncestor":
         IsAncestor.encode(message.question.value, writer.uint32(106).fork()).join();
         break;
+      case "changedPaths":
+        ChangedPaths.encode(message.question.value, writer.uint32(114).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2999,6 +3149,14 @@ export const Question: MessageFns<Question> = {
             message.question = { $case: "isAncestor", value: IsAncestor.decode(reader, reader.uint32()) };
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.question = { $case: "changedPaths", value: ChangedPaths.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3040,6 +3198,12 @@ export const Question: MessageFns<Question> = {
       case "isAncestor": {
         if (object.question?.value !== undefined && object.question?.value !== null) {
           message.question = { $case: "isAncestor", value: IsAncestor.fromPartial(object.question.value) };
+        }
+        break;
+      }
+      case "changedPaths": {
+        if (object.question?.value !== undefined && object.question?.value !== null) {
+          message.question = { $case: "changedPaths", value: ChangedPaths.fromPartial(object.question.value) };
         }
         break;
       }
@@ -3201,7 +3365,7 @@ export const InspectFraise: MessageFns<InspectFraise> = {
 };
 
 function createBasePreview(): Preview {
-  return { target: undefined, commit: "", steps: [], migrationPaths: [] };
+  return { target: undefined, commit: "", steps: [], migrationPaths: [], migrationTool: "" };
 }
 
 export const Preview: MessageFns<Preview> = {
@@ -3217,6 +3381,9 @@ export const Preview: MessageFns<Preview> = {
     }
     for (const v of message.migrationPaths) {
       writer.uint32(34).string(v!);
+    }
+    if (message.migrationTool !== "") {
+      writer.uint32(42).string(message.migrationTool);
     }
     return writer;
   },
@@ -3266,6 +3433,14 @@ export const Preview: MessageFns<Preview> = {
             message.migrationPaths.push(reader.string());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.migrationTool = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3289,6 +3464,7 @@ export const Preview: MessageFns<Preview> = {
     message.commit = object.commit ?? "";
     message.steps = object.steps?.map((e) => Step.fromPartial(e)) || [];
     message.migrationPaths = object.migrationPaths?.map((e) => e) || [];
+    message.migrationTool = object.migrationTool ?? "";
     return message;
   },
 };
@@ -3374,6 +3550,87 @@ export const IsAncestor: MessageFns<IsAncestor> = {
   },
 };
 
+function createBaseChangedPaths(): ChangedPaths {
+  return { target: undefined, from: "", to: "" };
+}
+
+export const ChangedPaths: MessageFns<ChangedPaths> = {
+  encode(message: ChangedPaths, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.target !== undefined) {
+      Target.encode(message.target, writer.uint32(10).fork()).join();
+    }
+    if (message.from !== "") {
+      writer.uint32(18).string(message.from);
+    }
+    if (message.to !== "") {
+      writer.uint32(26).string(message.to);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangedPaths {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangedPaths() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.target = Target.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.from = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.to = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ChangedPaths>): ChangedPaths {
+    return ChangedPaths.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChangedPaths>): ChangedPaths {
+    const message = createBaseChangedPaths() as any;
+    message.target = (object.target !== undefined && object.target !== null)
+      ? Target.fromPartial(object.target)
+      : undefined;
+    message.from = object.from ?? "";
+    message.to = object.to ?? "";
+    return message;
+  },
+};
+
 function createBaseAnswer(): Answer {
   return { questionId: "", answer: undefined };
 }
@@ -3398,6 +3655,9 @@ export const Answer: MessageFns<Answer> = {
         break;
       case "ancestry":
         Ancestry.encode(message.answer.value, writer.uint32(114).fork()).join();
+        break;
+      case "pathsBetween":
+        PathsBetween.encode(message.answer.value, writer.uint32(122).fork()).join();
         break;
     }
     return writer;
@@ -3464,6 +3724,14 @@ export const Answer: MessageFns<Answer> = {
             message.answer = { $case: "ancestry", value: Ancestry.decode(reader, reader.uint32()) };
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.answer = { $case: "pathsBetween", value: PathsBetween.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3510,6 +3778,12 @@ export const Answer: MessageFns<Answer> = {
       case "ancestry": {
         if (object.answer?.value !== undefined && object.answer?.value !== null) {
           message.answer = { $case: "ancestry", value: Ancestry.fromPartial(object.answer.value) };
+        }
+        break;
+      }
+      case "pathsBetween": {
+        if (object.answer?.value !== undefined && object.answer?.value !== null) {
+          message.answer = { $case: "pathsBetween", value: PathsBetween.fromPartial(object.answer.value) };
         }
         break;
       }
@@ -3584,6 +3858,9 @@ function createBaseInspection(): Inspection {
     healthAnswer: "",
     servedVersion: "",
     drift: [],
+    kept: [],
+    timers: [],
+    changedFiles: [],
   };
 }
 
@@ -3615,6 +3892,15 @@ export const Inspection: MessageFns<Inspection> = {
     }
     for (const v of message.drift) {
       writer.uint32(74).string(v!);
+    }
+    for (const v of message.kept) {
+      KeptRelease.encode(v!, writer.uint32(162).fork()).join();
+    }
+    for (const v of message.timers) {
+      TimerState.encode(v!, writer.uint32(170).fork()).join();
+    }
+    for (const v of message.changedFiles) {
+      FileChange.encode(v!, writer.uint32(178).fork()).join();
     }
     return writer;
   },
@@ -3704,6 +3990,30 @@ export const Inspection: MessageFns<Inspection> = {
             message.drift.push(reader.string());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.kept.push(KeptRelease.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.timers.push(TimerState.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.changedFiles.push(FileChange.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3730,6 +4040,179 @@ export const Inspection: MessageFns<Inspection> = {
     message.healthAnswer = object.healthAnswer ?? "";
     message.servedVersion = object.servedVersion ?? "";
     message.drift = object.drift?.map((e) => e) || [];
+    message.kept = object.kept?.map((e) => KeptRelease.fromPartial(e)) || [];
+    message.timers = object.timers?.map((e) => TimerState.fromPartial(e)) || [];
+    message.changedFiles = object.changedFiles?.map((e) => FileChange.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseKeptRelease(): KeptRelease {
+  return { commit: "", provenGood: false, activatedAt: undefined, stagedAt: undefined };
+}
+
+export const KeptRelease: MessageFns<KeptRelease> = {
+  encode(message: KeptRelease, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.commit !== "") {
+      writer.uint32(10).string(message.commit);
+    }
+    if (message.provenGood !== false) {
+      writer.uint32(16).bool(message.provenGood);
+    }
+    if (message.activatedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.activatedAt), writer.uint32(26).fork()).join();
+    }
+    if (message.stagedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.stagedAt), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeptRelease {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeptRelease() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.commit = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.provenGood = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.activatedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.stagedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<KeptRelease>): KeptRelease {
+    return KeptRelease.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KeptRelease>): KeptRelease {
+    const message = createBaseKeptRelease() as any;
+    message.commit = object.commit ?? "";
+    message.provenGood = object.provenGood ?? false;
+    message.activatedAt = object.activatedAt ?? undefined;
+    message.stagedAt = object.stagedAt ?? undefined;
+    return message;
+  },
+};
+
+function createBaseTimerState(): TimerState {
+  return { timer: "", state: "", nextAt: undefined };
+}
+
+export const TimerState: MessageFns<TimerState> = {
+  encode(message: TimerState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.timer !== "") {
+      writer.uint32(10).string(message.timer);
+    }
+    if (message.state !== "") {
+      writer.uint32(18).string(message.state);
+    }
+    if (message.nextAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.nextAt), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TimerState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTimerState() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.timer = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.nextAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TimerState>): TimerState {
+    return TimerState.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TimerState>): TimerState {
+    const message = createBaseTimerState() as any;
+    message.timer = object.timer ?? "";
+    message.state = object.state ?? "";
+    message.nextAt = object.nextAt ?? undefined;
     return message;
   },
 };
@@ -3744,6 +4227,8 @@ function createBaseHostPreview(): HostPreview {
     freeBytes: 0,
     refusals: [],
     alreadyStaged: false,
+    irreversibleMigrations: [],
+    unitFiles: [],
   };
 }
 
@@ -3772,6 +4257,12 @@ export const HostPreview: MessageFns<HostPreview> = {
     }
     if (message.alreadyStaged !== false) {
       writer.uint32(64).bool(message.alreadyStaged);
+    }
+    for (const v of message.irreversibleMigrations) {
+      writer.uint32(74).string(v!);
+    }
+    for (const v of message.unitFiles) {
+      UnitFileChange.encode(v!, writer.uint32(242).fork()).join();
     }
     return writer;
   },
@@ -3853,6 +4344,22 @@ export const HostPreview: MessageFns<HostPreview> = {
             message.alreadyStaged = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.irreversibleMigrations.push(reader.string());
+            continue;
+          }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.unitFiles.push(UnitFileChange.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3878,6 +4385,87 @@ export const HostPreview: MessageFns<HostPreview> = {
     message.freeBytes = object.freeBytes ?? 0;
     message.refusals = object.refusals?.map((e) => Reason.fromPartial(e)) || [];
     message.alreadyStaged = object.alreadyStaged ?? false;
+    message.irreversibleMigrations = object.irreversibleMigrations?.map((e) => e) || [];
+    message.unitFiles = object.unitFiles?.map((e) => UnitFileChange.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUnitFileChange(): UnitFileChange {
+  return { path: "", change: "", lines: [] };
+}
+
+export const UnitFileChange: MessageFns<UnitFileChange> = {
+  encode(message: UnitFileChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.change !== "") {
+      writer.uint32(18).string(message.change);
+    }
+    for (const v of message.lines) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnitFileChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnitFileChange() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.change = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lines.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UnitFileChange>): UnitFileChange {
+    return UnitFileChange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UnitFileChange>): UnitFileChange {
+    const message = createBaseUnitFileChange() as any;
+    message.path = object.path ?? "";
+    message.change = object.change ?? "";
+    message.lines = object.lines?.map((e) => e) || [];
     return message;
   },
 };
@@ -4004,6 +4592,73 @@ export const Ancestry: MessageFns<Ancestry> = {
   },
 };
 
+function createBasePathsBetween(): PathsBetween {
+  return { paths: [], truncated: false };
+}
+
+export const PathsBetween: MessageFns<PathsBetween> = {
+  encode(message: PathsBetween, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.paths) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.truncated !== false) {
+      writer.uint32(16).bool(message.truncated);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PathsBetween {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePathsBetween() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.paths.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.truncated = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PathsBetween>): PathsBetween {
+    return PathsBetween.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PathsBetween>): PathsBetween {
+    const message = createBasePathsBetween() as any;
+    message.paths = object.paths?.map((e) => e) || [];
+    message.truncated = object.truncated ?? false;
+    return message;
+  },
+};
+
 /**
  * The agents' port: mutual TLS, the agent's name is the subject alternative name of its certificate and is
  * never read from a message.
@@ -4019,6 +4674,8 @@ export const Ancestry: MessageFns<Ancestry> = {
  *                     ◄──────────────────────────────── Pong(n) after that commit. The agent counts validity from
  *                                                       the moment it SENT ping n, so it ends first.
  *                     ◄──────────────────────────────── Assignment: a run. The agent journals it (fsync), then works.
+ *   RunRefused ───────────────────────────►             instead, when it cannot be journaled: nothing of it was begun,
+ *                                                       the run has failed
  *   RunEvent seq 1,2,3 … ─────────────────►             numbered per run from 1 without gaps; fsynced before sent
  *                     ◄──────────────────────────────── Ack(run, seq): all up to seq are committed in PostgreSQL
  *   LogChunk(run, step, attempt, offset) ─►             bytes of one attempt's output in order; before the

@@ -21,8 +21,8 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
-import { HostPreview, RunEvent } from "./agent.js";
-import { Phase, phaseFromJSON, phaseToNumber, Reason } from "./plan.js";
+import { FileChange, HostPreview, KeptRelease, RunEvent, TimerState } from "./agent.js";
+import { Phase, phaseFromJSON, phaseToNumber, Reason, Rollback } from "./plan.js";
 
 export const protobufPackage = "fraisier.v1";
 
@@ -91,6 +91,50 @@ export interface RequestDeploymentRequest {
   readonly requestId: string;
 }
 
+export interface RollbackRequest {
+  readonly fraise: string;
+  readonly environment: string;
+  /** A commit (7 characters or more) or the id of a deployment; empty: the last good one before what is live. */
+  readonly to: string;
+  /** Leave the database as it is. */
+  readonly codeOnly: boolean;
+  /** `cli` or `api`. */
+  readonly trigger: string;
+  readonly requestId: string;
+}
+
+export interface LockRequest {
+  readonly fraise: string;
+  readonly environment: string;
+  readonly reason: string;
+  /** 0: until it is unlocked. */
+  readonly forMs: number;
+}
+
+export interface LockRef {
+  readonly fraise: string;
+  readonly environment: string;
+}
+
+export interface Lock {
+  readonly fraise: string;
+  readonly environment: string;
+  readonly owner: string;
+  readonly reason: string;
+  readonly lockedAt:
+    | Date
+    | undefined;
+  /** Absent: until it is unlocked. */
+  readonly expiresAt: Date | undefined;
+}
+
+export interface ListLocksRequest {
+}
+
+export interface ListLocksResponse {
+  readonly locks: readonly Lock[];
+}
+
 export interface DeploymentRef {
   readonly id: string;
 }
@@ -151,6 +195,14 @@ export interface DeploymentPreview {
   readonly pointOfNoReturn: string;
   readonly warnings: readonly string[];
   readonly hosts: readonly PreviewedHost[];
+  /** `deploy` or `rollback`. */
+  readonly kind: string;
+  /** Of a rollback: what is live, and what the database goes down by, newest first. */
+  readonly rollback:
+    | Rollback
+    | undefined;
+  /** Of a rollback: a deployment that is under way and would be undone; then there is no plan. */
+  readonly undoes: string;
 }
 
 export interface PreviewedHost {
@@ -194,7 +246,26 @@ export interface EnvironmentStatus {
   readonly hosts: readonly HostStatus[];
   /** queued, running, paused or rolling back; newest last. */
   readonly unfinished: readonly Deployment[];
-  readonly last: Deployment | undefined;
+  readonly last:
+    | Deployment
+    | undefined;
+  /** Absent: not locked. */
+  readonly lock: Lock | undefined;
+  readonly layout: string;
+  /** What waits, in the order in which it will start. */
+  readonly queue: readonly QueuedDeployment[];
+}
+
+export interface QueuedDeployment {
+  readonly deploymentId: string;
+  /** 1: the next to start. */
+  readonly position: number;
+  /** Why it waits; absent until it has been considered once. */
+  readonly reason:
+    | Reason
+    | undefined;
+  /** By the median of past deployments of this environment; absent when nobody can say. */
+  readonly expectedWaitMs?: number | undefined;
 }
 
 export interface HostStatus {
@@ -207,6 +278,12 @@ export interface HostStatus {
   readonly drift: readonly string[];
   readonly lastSeenAt: Date | undefined;
   readonly reason: Reason | undefined;
+  readonly activatedAt: Date | undefined;
+  readonly unitStartedAt: Date | undefined;
+  readonly provenGood: boolean;
+  readonly kept: readonly KeptRelease[];
+  readonly timers: readonly TimerState[];
+  readonly changedFiles: readonly FileChange[];
 }
 
 export interface GetStatsRequest {
@@ -237,6 +314,9 @@ export interface ListWebhooksRequest {
   readonly limit: number;
   readonly cursor: string;
   readonly verdict: string;
+  /** Only deliveries of the repository of this fraise, or that started a deployment of it. */
+  readonly fraise: string;
+  readonly since: Date | undefined;
 }
 
 export interface ListWebhooksResponse {
@@ -246,6 +326,8 @@ export interface ListWebhooksResponse {
 
 export interface WebhookRef {
   readonly id: string;
+  /** GetWebhook: also the body. */
+  readonly withBody: boolean;
 }
 
 export interface Webhook {
@@ -264,8 +346,53 @@ export interface Webhook {
   readonly receivedAt:
     | Date
     | undefined;
-  /** The delivery this one repeats. */
+  /** The delivery this one repeats or replays. */
   readonly originalId: string;
+  /** Who had it replayed; empty when a git host sent it. */
+  readonly replayedBy: string;
+  /** The fraises that its repository is that of. */
+  readonly fraises: readonly string[];
+  /** From here on empty in lists. Where in the configuration the secret stands that signed it; empty: it was not verified. */
+  readonly matchedSecret: string;
+  /** Those worth keeping, without secrets. */
+  readonly headers: { [key: string]: string };
+  /** Deliveries that repeat or replay this one, oldest first. */
+  readonly repeatedBy: readonly string[];
+  /** Absent when no body is kept. */
+  readonly bodyBytes?: number | undefined;
+  readonly body: Buffer;
+}
+
+export interface Webhook_HeadersEntry {
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface WebhookSetupRequest {
+  readonly fraise: string;
+}
+
+export interface WebhookSetup {
+  readonly fraise: string;
+  readonly repository: string;
+  readonly provider: string;
+  readonly url: string;
+  /** Says why the address may not be the one that the git host can reach; empty when it was configured. */
+  readonly urlNote: string;
+  readonly contentType: string;
+  readonly events: readonly string[];
+  /** Where the secret stands in fraises.yaml, and the variables it is taken from; never its value. */
+  readonly secrets: readonly WebhookSecretPlace[];
+  /** Where to click at this git host, in order. */
+  readonly steps: readonly string[];
+}
+
+export interface WebhookSecretPlace {
+  readonly path: string;
+  /** Of the controller's environment. */
+  readonly variables: readonly string[];
+  /** Whether it can be used now. */
+  readonly usable: boolean;
 }
 
 export interface ListAgentsRequest {
@@ -1092,6 +1219,492 @@ export const RequestDeploymentRequest: MessageFns<RequestDeploymentRequest> = {
   },
 };
 
+function createBaseRollbackRequest(): RollbackRequest {
+  return { fraise: "", environment: "", to: "", codeOnly: false, trigger: "", requestId: "" };
+}
+
+export const RollbackRequest: MessageFns<RollbackRequest> = {
+  encode(message: RollbackRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fraise !== "") {
+      writer.uint32(10).string(message.fraise);
+    }
+    if (message.environment !== "") {
+      writer.uint32(18).string(message.environment);
+    }
+    if (message.to !== "") {
+      writer.uint32(26).string(message.to);
+    }
+    if (message.codeOnly !== false) {
+      writer.uint32(32).bool(message.codeOnly);
+    }
+    if (message.trigger !== "") {
+      writer.uint32(42).string(message.trigger);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(50).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RollbackRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRollbackRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fraise = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.environment = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.to = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.codeOnly = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.trigger = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RollbackRequest>): RollbackRequest {
+    return RollbackRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RollbackRequest>): RollbackRequest {
+    const message = createBaseRollbackRequest() as any;
+    message.fraise = object.fraise ?? "";
+    message.environment = object.environment ?? "";
+    message.to = object.to ?? "";
+    message.codeOnly = object.codeOnly ?? false;
+    message.trigger = object.trigger ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseLockRequest(): LockRequest {
+  return { fraise: "", environment: "", reason: "", forMs: 0 };
+}
+
+export const LockRequest: MessageFns<LockRequest> = {
+  encode(message: LockRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fraise !== "") {
+      writer.uint32(10).string(message.fraise);
+    }
+    if (message.environment !== "") {
+      writer.uint32(18).string(message.environment);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.forMs !== 0) {
+      writer.uint32(32).uint64(message.forMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LockRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLockRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fraise = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.environment = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.forMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LockRequest>): LockRequest {
+    return LockRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LockRequest>): LockRequest {
+    const message = createBaseLockRequest() as any;
+    message.fraise = object.fraise ?? "";
+    message.environment = object.environment ?? "";
+    message.reason = object.reason ?? "";
+    message.forMs = object.forMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseLockRef(): LockRef {
+  return { fraise: "", environment: "" };
+}
+
+export const LockRef: MessageFns<LockRef> = {
+  encode(message: LockRef, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fraise !== "") {
+      writer.uint32(10).string(message.fraise);
+    }
+    if (message.environment !== "") {
+      writer.uint32(18).string(message.environment);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LockRef {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLockRef() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fraise = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.environment = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LockRef>): LockRef {
+    return LockRef.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LockRef>): LockRef {
+    const message = createBaseLockRef() as any;
+    message.fraise = object.fraise ?? "";
+    message.environment = object.environment ?? "";
+    return message;
+  },
+};
+
+function createBaseLock(): Lock {
+  return { fraise: "", environment: "", owner: "", reason: "", lockedAt: undefined, expiresAt: undefined };
+}
+
+export const Lock: MessageFns<Lock> = {
+  encode(message: Lock, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fraise !== "") {
+      writer.uint32(10).string(message.fraise);
+    }
+    if (message.environment !== "") {
+      writer.uint32(18).string(message.environment);
+    }
+    if (message.owner !== "") {
+      writer.uint32(26).string(message.owner);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    if (message.lockedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.lockedAt), writer.uint32(42).fork()).join();
+    }
+    if (message.expiresAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.expiresAt), writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Lock {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLock() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fraise = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.environment = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.lockedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.expiresAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Lock>): Lock {
+    return Lock.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Lock>): Lock {
+    const message = createBaseLock() as any;
+    message.fraise = object.fraise ?? "";
+    message.environment = object.environment ?? "";
+    message.owner = object.owner ?? "";
+    message.reason = object.reason ?? "";
+    message.lockedAt = object.lockedAt ?? undefined;
+    message.expiresAt = object.expiresAt ?? undefined;
+    return message;
+  },
+};
+
+function createBaseListLocksRequest(): ListLocksRequest {
+  return {};
+}
+
+export const ListLocksRequest: MessageFns<ListLocksRequest> = {
+  encode(_: ListLocksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListLocksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListLocksRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListLocksRequest>): ListLocksRequest {
+    return ListLocksRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListLocksRequest>): ListLocksRequest {
+    const message = createBaseListLocksRequest() as any;
+    return message;
+  },
+};
+
+function createBaseListLocksResponse(): ListLocksResponse {
+  return { locks: [] };
+}
+
+export const ListLocksResponse: MessageFns<ListLocksResponse> = {
+  encode(message: ListLocksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.locks) {
+      Lock.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListLocksResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListLocksResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.locks.push(Lock.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListLocksResponse>): ListLocksResponse {
+    return ListLocksResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListLocksResponse>): ListLocksResponse {
+    const message = createBaseListLocksResponse() as any;
+    message.locks = object.locks?.map((e) => Lock.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseDeploymentRef(): DeploymentRef {
   return { id: "" };
 }
@@ -1721,7 +2334,18 @@ export const DeploymentStep: MessageFns<DeploymentStep> = {
 };
 
 function createBaseDeploymentPreview(): DeploymentPreview {
-  return { fraise: "", environment: "", commit: "", migratingHost: "", pointOfNoReturn: "", warnings: [], hosts: [] };
+  return {
+    fraise: "",
+    environment: "",
+    commit: "",
+    migratingHost: "",
+    pointOfNoReturn: "",
+    warnings: [],
+    hosts: [],
+    kind: "",
+    rollback: undefined,
+    undoes: "",
+  };
 }
 
 export const DeploymentPreview: MessageFns<DeploymentPreview> = {
@@ -1746,6 +2370,15 @@ export const DeploymentPreview: MessageFns<DeploymentPreview> = {
     }
     for (const v of message.hosts) {
       PreviewedHost.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.kind !== "") {
+      writer.uint32(162).string(message.kind);
+    }
+    if (message.rollback !== undefined) {
+      Rollback.encode(message.rollback, writer.uint32(170).fork()).join();
+    }
+    if (message.undoes !== "") {
+      writer.uint32(178).string(message.undoes);
     }
     return writer;
   },
@@ -1819,6 +2452,30 @@ export const DeploymentPreview: MessageFns<DeploymentPreview> = {
             message.hosts.push(PreviewedHost.decode(reader, reader.uint32()));
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.rollback = Rollback.decode(reader, reader.uint32());
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.undoes = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1843,6 +2500,11 @@ export const DeploymentPreview: MessageFns<DeploymentPreview> = {
     message.pointOfNoReturn = object.pointOfNoReturn ?? "";
     message.warnings = object.warnings?.map((e) => e) || [];
     message.hosts = object.hosts?.map((e) => PreviewedHost.fromPartial(e)) || [];
+    message.kind = object.kind ?? "";
+    message.rollback = (object.rollback !== undefined && object.rollback !== null)
+      ? Rollback.fromPartial(object.rollback)
+      : undefined;
+    message.undoes = object.undoes ?? "";
     return message;
   },
 };
@@ -2247,7 +2909,17 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
 };
 
 function createBaseEnvironmentStatus(): EnvironmentStatus {
-  return { fraise: "", environment: "", wantedVersion: "", hosts: [], unfinished: [], last: undefined };
+  return {
+    fraise: "",
+    environment: "",
+    wantedVersion: "",
+    hosts: [],
+    unfinished: [],
+    last: undefined,
+    lock: undefined,
+    layout: "",
+    queue: [],
+  };
 }
 
 export const EnvironmentStatus: MessageFns<EnvironmentStatus> = {
@@ -2269,6 +2941,15 @@ export const EnvironmentStatus: MessageFns<EnvironmentStatus> = {
     }
     if (message.last !== undefined) {
       Deployment.encode(message.last, writer.uint32(50).fork()).join();
+    }
+    if (message.lock !== undefined) {
+      Lock.encode(message.lock, writer.uint32(162).fork()).join();
+    }
+    if (message.layout !== "") {
+      writer.uint32(170).string(message.layout);
+    }
+    for (const v of message.queue) {
+      QueuedDeployment.encode(v!, writer.uint32(178).fork()).join();
     }
     return writer;
   },
@@ -2334,6 +3015,30 @@ export const EnvironmentStatus: MessageFns<EnvironmentStatus> = {
             message.last = Deployment.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.lock = Lock.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.layout = reader.string();
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.queue.push(QueuedDeployment.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2359,6 +3064,102 @@ export const EnvironmentStatus: MessageFns<EnvironmentStatus> = {
     message.last = (object.last !== undefined && object.last !== null)
       ? Deployment.fromPartial(object.last)
       : undefined;
+    message.lock = (object.lock !== undefined && object.lock !== null) ? Lock.fromPartial(object.lock) : undefined;
+    message.layout = object.layout ?? "";
+    message.queue = object.queue?.map((e) => QueuedDeployment.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseQueuedDeployment(): QueuedDeployment {
+  return { deploymentId: "", position: 0, reason: undefined, expectedWaitMs: undefined };
+}
+
+export const QueuedDeployment: MessageFns<QueuedDeployment> = {
+  encode(message: QueuedDeployment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.deploymentId !== "") {
+      writer.uint32(10).string(message.deploymentId);
+    }
+    if (message.position !== 0) {
+      writer.uint32(16).uint32(message.position);
+    }
+    if (message.reason !== undefined) {
+      Reason.encode(message.reason, writer.uint32(26).fork()).join();
+    }
+    if (message.expectedWaitMs !== undefined) {
+      writer.uint32(32).uint64(message.expectedWaitMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueuedDeployment {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueuedDeployment() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.deploymentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.position = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = Reason.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.expectedWaitMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueuedDeployment>): QueuedDeployment {
+    return QueuedDeployment.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueuedDeployment>): QueuedDeployment {
+    const message = createBaseQueuedDeployment() as any;
+    message.deploymentId = object.deploymentId ?? "";
+    message.position = object.position ?? 0;
+    message.reason = (object.reason !== undefined && object.reason !== null)
+      ? Reason.fromPartial(object.reason)
+      : undefined;
+    message.expectedWaitMs = object.expectedWaitMs ?? undefined;
     return message;
   },
 };
@@ -2373,6 +3174,12 @@ function createBaseHostStatus(): HostStatus {
     drift: [],
     lastSeenAt: undefined,
     reason: undefined,
+    activatedAt: undefined,
+    unitStartedAt: undefined,
+    provenGood: false,
+    kept: [],
+    timers: [],
+    changedFiles: [],
   };
 }
 
@@ -2401,6 +3208,24 @@ export const HostStatus: MessageFns<HostStatus> = {
     }
     if (message.reason !== undefined) {
       Reason.encode(message.reason, writer.uint32(66).fork()).join();
+    }
+    if (message.activatedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.activatedAt), writer.uint32(162).fork()).join();
+    }
+    if (message.unitStartedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.unitStartedAt), writer.uint32(170).fork()).join();
+    }
+    if (message.provenGood !== false) {
+      writer.uint32(176).bool(message.provenGood);
+    }
+    for (const v of message.kept) {
+      KeptRelease.encode(v!, writer.uint32(186).fork()).join();
+    }
+    for (const v of message.timers) {
+      TimerState.encode(v!, writer.uint32(194).fork()).join();
+    }
+    for (const v of message.changedFiles) {
+      FileChange.encode(v!, writer.uint32(202).fork()).join();
     }
     return writer;
   },
@@ -2482,6 +3307,54 @@ export const HostStatus: MessageFns<HostStatus> = {
             message.reason = Reason.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.activatedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.unitStartedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.provenGood = reader.bool();
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.kept.push(KeptRelease.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.timers.push(TimerState.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.changedFiles.push(FileChange.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2509,6 +3382,12 @@ export const HostStatus: MessageFns<HostStatus> = {
     message.reason = (object.reason !== undefined && object.reason !== null)
       ? Reason.fromPartial(object.reason)
       : undefined;
+    message.activatedAt = object.activatedAt ?? undefined;
+    message.unitStartedAt = object.unitStartedAt ?? undefined;
+    message.provenGood = object.provenGood ?? false;
+    message.kept = object.kept?.map((e) => KeptRelease.fromPartial(e)) || [];
+    message.timers = object.timers?.map((e) => TimerState.fromPartial(e)) || [];
+    message.changedFiles = object.changedFiles?.map((e) => FileChange.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2828,7 +3707,7 @@ export const Percentiles: MessageFns<Percentiles> = {
 };
 
 function createBaseListWebhooksRequest(): ListWebhooksRequest {
-  return { limit: 0, cursor: "", verdict: "" };
+  return { limit: 0, cursor: "", verdict: "", fraise: "", since: undefined };
 }
 
 export const ListWebhooksRequest: MessageFns<ListWebhooksRequest> = {
@@ -2841,6 +3720,12 @@ export const ListWebhooksRequest: MessageFns<ListWebhooksRequest> = {
     }
     if (message.verdict !== "") {
       writer.uint32(26).string(message.verdict);
+    }
+    if (message.fraise !== "") {
+      writer.uint32(34).string(message.fraise);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -2882,6 +3767,22 @@ export const ListWebhooksRequest: MessageFns<ListWebhooksRequest> = {
             message.verdict = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.fraise = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2902,6 +3803,8 @@ export const ListWebhooksRequest: MessageFns<ListWebhooksRequest> = {
     message.limit = object.limit ?? 0;
     message.cursor = object.cursor ?? "";
     message.verdict = object.verdict ?? "";
+    message.fraise = object.fraise ?? "";
+    message.since = object.since ?? undefined;
     return message;
   },
 };
@@ -2974,13 +3877,16 @@ export const ListWebhooksResponse: MessageFns<ListWebhooksResponse> = {
 };
 
 function createBaseWebhookRef(): WebhookRef {
-  return { id: "" };
+  return { id: "", withBody: false };
 }
 
 export const WebhookRef: MessageFns<WebhookRef> = {
   encode(message: WebhookRef, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== "") {
       writer.uint32(10).string(message.id);
+    }
+    if (message.withBody !== false) {
+      writer.uint32(16).bool(message.withBody);
     }
     return writer;
   },
@@ -3006,6 +3912,14 @@ export const WebhookRef: MessageFns<WebhookRef> = {
             message.id = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.withBody = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3024,6 +3938,7 @@ export const WebhookRef: MessageFns<WebhookRef> = {
   fromPartial(object: DeepPartial<WebhookRef>): WebhookRef {
     const message = createBaseWebhookRef() as any;
     message.id = object.id ?? "";
+    message.withBody = object.withBody ?? false;
     return message;
   },
 };
@@ -3044,6 +3959,13 @@ function createBaseWebhook(): Webhook {
     deployments: [],
     receivedAt: undefined,
     originalId: "",
+    replayedBy: "",
+    fraises: [],
+    matchedSecret: "",
+    headers: {},
+    repeatedBy: [],
+    bodyBytes: undefined,
+    body: Buffer.alloc(0),
   };
 }
 
@@ -3090,6 +4012,27 @@ export const Webhook: MessageFns<Webhook> = {
     }
     if (message.originalId !== "") {
       writer.uint32(114).string(message.originalId);
+    }
+    if (message.replayedBy !== "") {
+      writer.uint32(122).string(message.replayedBy);
+    }
+    for (const v of message.fraises) {
+      writer.uint32(130).string(v!);
+    }
+    if (message.matchedSecret !== "") {
+      writer.uint32(138).string(message.matchedSecret);
+    }
+    globalThis.Object.entries(message.headers).forEach(([key, value]: [string, string]) => {
+      Webhook_HeadersEntry.encode({ key: key as any, value }, writer.uint32(146).fork()).join();
+    });
+    for (const v of message.repeatedBy) {
+      writer.uint32(154).string(v!);
+    }
+    if (message.bodyBytes !== undefined) {
+      writer.uint32(160).uint64(message.bodyBytes);
+    }
+    if (message.body.length !== 0) {
+      writer.uint32(170).bytes(message.body);
     }
     return writer;
   },
@@ -3219,6 +4162,65 @@ export const Webhook: MessageFns<Webhook> = {
             message.originalId = reader.string();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.replayedBy = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.fraises.push(reader.string());
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.matchedSecret = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            const entry18 = Webhook_HeadersEntry.decode(reader, reader.uint32());
+            if (entry18.value !== undefined) {
+              message.headers[entry18.key] = entry18.value;
+            }
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.repeatedBy.push(reader.string());
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.bodyBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.body = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3252,6 +4254,383 @@ export const Webhook: MessageFns<Webhook> = {
     message.deployments = object.deployments?.map((e) => e) || [];
     message.receivedAt = object.receivedAt ?? undefined;
     message.originalId = object.originalId ?? "";
+    message.replayedBy = object.replayedBy ?? "";
+    message.fraises = object.fraises?.map((e) => e) || [];
+    message.matchedSecret = object.matchedSecret ?? "";
+    message.headers = (globalThis.Object.entries(object.headers ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.repeatedBy = object.repeatedBy?.map((e) => e) || [];
+    message.bodyBytes = object.bodyBytes ?? undefined;
+    message.body = object.body ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseWebhook_HeadersEntry(): Webhook_HeadersEntry {
+  return { key: "", value: "" };
+}
+
+export const Webhook_HeadersEntry: MessageFns<Webhook_HeadersEntry> = {
+  encode(message: Webhook_HeadersEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Webhook_HeadersEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWebhook_HeadersEntry() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Webhook_HeadersEntry>): Webhook_HeadersEntry {
+    return Webhook_HeadersEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Webhook_HeadersEntry>): Webhook_HeadersEntry {
+    const message = createBaseWebhook_HeadersEntry() as any;
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseWebhookSetupRequest(): WebhookSetupRequest {
+  return { fraise: "" };
+}
+
+export const WebhookSetupRequest: MessageFns<WebhookSetupRequest> = {
+  encode(message: WebhookSetupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fraise !== "") {
+      writer.uint32(10).string(message.fraise);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WebhookSetupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWebhookSetupRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fraise = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WebhookSetupRequest>): WebhookSetupRequest {
+    return WebhookSetupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WebhookSetupRequest>): WebhookSetupRequest {
+    const message = createBaseWebhookSetupRequest() as any;
+    message.fraise = object.fraise ?? "";
+    return message;
+  },
+};
+
+function createBaseWebhookSetup(): WebhookSetup {
+  return {
+    fraise: "",
+    repository: "",
+    provider: "",
+    url: "",
+    urlNote: "",
+    contentType: "",
+    events: [],
+    secrets: [],
+    steps: [],
+  };
+}
+
+export const WebhookSetup: MessageFns<WebhookSetup> = {
+  encode(message: WebhookSetup, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fraise !== "") {
+      writer.uint32(10).string(message.fraise);
+    }
+    if (message.repository !== "") {
+      writer.uint32(18).string(message.repository);
+    }
+    if (message.provider !== "") {
+      writer.uint32(26).string(message.provider);
+    }
+    if (message.url !== "") {
+      writer.uint32(34).string(message.url);
+    }
+    if (message.urlNote !== "") {
+      writer.uint32(42).string(message.urlNote);
+    }
+    if (message.contentType !== "") {
+      writer.uint32(50).string(message.contentType);
+    }
+    for (const v of message.events) {
+      writer.uint32(58).string(v!);
+    }
+    for (const v of message.secrets) {
+      WebhookSecretPlace.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.steps) {
+      writer.uint32(74).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WebhookSetup {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWebhookSetup() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fraise = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.repository = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.urlNote = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.contentType = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.events.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.secrets.push(WebhookSecretPlace.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.steps.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WebhookSetup>): WebhookSetup {
+    return WebhookSetup.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WebhookSetup>): WebhookSetup {
+    const message = createBaseWebhookSetup() as any;
+    message.fraise = object.fraise ?? "";
+    message.repository = object.repository ?? "";
+    message.provider = object.provider ?? "";
+    message.url = object.url ?? "";
+    message.urlNote = object.urlNote ?? "";
+    message.contentType = object.contentType ?? "";
+    message.events = object.events?.map((e) => e) || [];
+    message.secrets = object.secrets?.map((e) => WebhookSecretPlace.fromPartial(e)) || [];
+    message.steps = object.steps?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseWebhookSecretPlace(): WebhookSecretPlace {
+  return { path: "", variables: [], usable: false };
+}
+
+export const WebhookSecretPlace: MessageFns<WebhookSecretPlace> = {
+  encode(message: WebhookSecretPlace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    for (const v of message.variables) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.usable !== false) {
+      writer.uint32(24).bool(message.usable);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WebhookSecretPlace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWebhookSecretPlace() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.variables.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.usable = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WebhookSecretPlace>): WebhookSecretPlace {
+    return WebhookSecretPlace.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WebhookSecretPlace>): WebhookSecretPlace {
+    const message = createBaseWebhookSecretPlace() as any;
+    message.path = object.path ?? "";
+    message.variables = object.variables?.map((e) => e) || [];
+    message.usable = object.usable ?? false;
     return message;
   },
 };
@@ -4443,6 +5822,58 @@ export const ControlService = {
     responseSerialize: (value: Deployment): Buffer => Buffer.from(Deployment.encode(value).finish()),
     responseDeserialize: (value: Buffer): Deployment => Deployment.decode(value),
   },
+  /**
+   * A running or paused deployment is undone; otherwise a new deployment of kind `rollback` is queued ahead of all others.
+   * Locks the fraise. Errors: FAILED_PRECONDITION `no_rollback_target` | `database_cannot_go_back`; UNAVAILABLE `agent_away`.
+   */
+  requestRollback: {
+    path: "/fraisier.v1.Control/RequestRollback" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RollbackRequest): Buffer => Buffer.from(RollbackRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RollbackRequest => RollbackRequest.decode(value),
+    responseSerialize: (value: Deployment): Buffer => Buffer.from(Deployment.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Deployment => Deployment.decode(value),
+  },
+  /** Read-only: what a rollback would do, as the hosts see it. Errors as RequestRollback. */
+  previewRollback: {
+    path: "/fraisier.v1.Control/PreviewRollback" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RollbackRequest): Buffer => Buffer.from(RollbackRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RollbackRequest => RollbackRequest.decode(value),
+    responseSerialize: (value: DeploymentPreview): Buffer => Buffer.from(DeploymentPreview.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeploymentPreview => DeploymentPreview.decode(value),
+  },
+  /** Errors: FAILED_PRECONDITION `locked` by somebody else. */
+  lockFraise: {
+    path: "/fraisier.v1.Control/LockFraise" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: LockRequest): Buffer => Buffer.from(LockRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LockRequest => LockRequest.decode(value),
+    responseSerialize: (value: Lock): Buffer => Buffer.from(Lock.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Lock => Lock.decode(value),
+  },
+  /** Errors: NOT_FOUND `unknown_lock`. */
+  unlockFraise: {
+    path: "/fraisier.v1.Control/UnlockFraise" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: LockRef): Buffer => Buffer.from(LockRef.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LockRef => LockRef.decode(value),
+    responseSerialize: (value: Lock): Buffer => Buffer.from(Lock.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Lock => Lock.decode(value),
+  },
+  listLocks: {
+    path: "/fraisier.v1.Control/ListLocks" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListLocksRequest): Buffer => Buffer.from(ListLocksRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListLocksRequest => ListLocksRequest.decode(value),
+    responseSerialize: (value: ListLocksResponse): Buffer => Buffer.from(ListLocksResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListLocksResponse => ListLocksResponse.decode(value),
+  },
   getDeployment: {
     path: "/fraisier.v1.Control/GetDeployment" as const,
     requestStream: false as const,
@@ -4499,6 +5930,29 @@ export const ControlService = {
     requestDeserialize: (value: Buffer): WebhookRef => WebhookRef.decode(value),
     responseSerialize: (value: Webhook): Buffer => Buffer.from(Webhook.encode(value).finish()),
     responseDeserialize: (value: Buffer): Webhook => Webhook.decode(value),
+  },
+  /**
+   * Judges a stored delivery again, by the configuration of now, as a new delivery that names the old one. What the old
+   * one deployed already is not deployed again. Errors: NOT_FOUND `unknown_webhook`, FAILED_PRECONDITION `not_replayable`.
+   */
+  replayWebhook: {
+    path: "/fraisier.v1.Control/ReplayWebhook" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: WebhookRef): Buffer => Buffer.from(WebhookRef.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WebhookRef => WebhookRef.decode(value),
+    responseSerialize: (value: Webhook): Buffer => Buffer.from(Webhook.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Webhook => Webhook.decode(value),
+  },
+  /** What to enter at the git host so that its pushes reach this fraise. Errors: NOT_FOUND `unknown_fraise`. */
+  setupWebhook: {
+    path: "/fraisier.v1.Control/SetupWebhook" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: WebhookSetupRequest): Buffer => Buffer.from(WebhookSetupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WebhookSetupRequest => WebhookSetupRequest.decode(value),
+    responseSerialize: (value: WebhookSetup): Buffer => Buffer.from(WebhookSetup.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WebhookSetup => WebhookSetup.decode(value),
   },
   listAgents: {
     path: "/fraisier.v1.Control/ListAgents" as const,
@@ -4567,12 +6021,31 @@ export interface ControlServer extends UntypedServiceImplementation {
   previewDeployment: handleUnaryCall<RequestDeploymentRequest, DeploymentPreview>;
   cancelDeployment: handleUnaryCall<DeploymentRef, Deployment>;
   continueDeployment: handleUnaryCall<DeploymentRef, Deployment>;
+  /**
+   * A running or paused deployment is undone; otherwise a new deployment of kind `rollback` is queued ahead of all others.
+   * Locks the fraise. Errors: FAILED_PRECONDITION `no_rollback_target` | `database_cannot_go_back`; UNAVAILABLE `agent_away`.
+   */
+  requestRollback: handleUnaryCall<RollbackRequest, Deployment>;
+  /** Read-only: what a rollback would do, as the hosts see it. Errors as RequestRollback. */
+  previewRollback: handleUnaryCall<RollbackRequest, DeploymentPreview>;
+  /** Errors: FAILED_PRECONDITION `locked` by somebody else. */
+  lockFraise: handleUnaryCall<LockRequest, Lock>;
+  /** Errors: NOT_FOUND `unknown_lock`. */
+  unlockFraise: handleUnaryCall<LockRef, Lock>;
+  listLocks: handleUnaryCall<ListLocksRequest, ListLocksResponse>;
   getDeployment: handleUnaryCall<DeploymentRef, Deployment>;
   listDeployments: handleUnaryCall<ListDeploymentsRequest, ListDeploymentsResponse>;
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
   getStats: handleUnaryCall<GetStatsRequest, Stats>;
   listWebhooks: handleUnaryCall<ListWebhooksRequest, ListWebhooksResponse>;
   getWebhook: handleUnaryCall<WebhookRef, Webhook>;
+  /**
+   * Judges a stored delivery again, by the configuration of now, as a new delivery that names the old one. What the old
+   * one deployed already is not deployed again. Errors: NOT_FOUND `unknown_webhook`, FAILED_PRECONDITION `not_replayable`.
+   */
+  replayWebhook: handleUnaryCall<WebhookRef, Webhook>;
+  /** What to enter at the git host so that its pushes reach this fraise. Errors: NOT_FOUND `unknown_fraise`. */
+  setupWebhook: handleUnaryCall<WebhookSetupRequest, WebhookSetup>;
   listAgents: handleUnaryCall<ListAgentsRequest, ListAgentsResponse>;
   createJoinToken: handleUnaryCall<CreateJoinTokenRequest, CreateJoinTokenResponse>;
   revokeAgent: handleUnaryCall<AgentRef, Agent>;
@@ -4696,6 +6169,82 @@ export interface ControlClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Deployment) => void,
   ): ClientUnaryCall;
+  /**
+   * A running or paused deployment is undone; otherwise a new deployment of kind `rollback` is queued ahead of all others.
+   * Locks the fraise. Errors: FAILED_PRECONDITION `no_rollback_target` | `database_cannot_go_back`; UNAVAILABLE `agent_away`.
+   */
+  requestRollback(
+    request: RollbackRequest,
+    callback: (error: ServiceError | null, response: Deployment) => void,
+  ): ClientUnaryCall;
+  requestRollback(
+    request: RollbackRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Deployment) => void,
+  ): ClientUnaryCall;
+  requestRollback(
+    request: RollbackRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Deployment) => void,
+  ): ClientUnaryCall;
+  /** Read-only: what a rollback would do, as the hosts see it. Errors as RequestRollback. */
+  previewRollback(
+    request: RollbackRequest,
+    callback: (error: ServiceError | null, response: DeploymentPreview) => void,
+  ): ClientUnaryCall;
+  previewRollback(
+    request: RollbackRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeploymentPreview) => void,
+  ): ClientUnaryCall;
+  previewRollback(
+    request: RollbackRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeploymentPreview) => void,
+  ): ClientUnaryCall;
+  /** Errors: FAILED_PRECONDITION `locked` by somebody else. */
+  lockFraise(request: LockRequest, callback: (error: ServiceError | null, response: Lock) => void): ClientUnaryCall;
+  lockFraise(
+    request: LockRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Lock) => void,
+  ): ClientUnaryCall;
+  lockFraise(
+    request: LockRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Lock) => void,
+  ): ClientUnaryCall;
+  /** Errors: NOT_FOUND `unknown_lock`. */
+  unlockFraise(request: LockRef, callback: (error: ServiceError | null, response: Lock) => void): ClientUnaryCall;
+  unlockFraise(
+    request: LockRef,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Lock) => void,
+  ): ClientUnaryCall;
+  unlockFraise(
+    request: LockRef,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Lock) => void,
+  ): ClientUnaryCall;
+  listLocks(
+    request: ListLocksRequest,
+    callback: (error: ServiceError | null, response: ListLocksResponse) => void,
+  ): ClientUnaryCall;
+  listLocks(
+    request: ListLocksRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListLocksResponse) => void,
+  ): ClientUnaryCall;
+  listLocks(
+    request: ListLocksRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListLocksResponse) => void,
+  ): ClientUnaryCall;
   getDeployment(
     request: DeploymentRef,
     callback: (error: ServiceError | null, response: Deployment) => void,
@@ -4779,6 +6328,41 @@ export interface ControlClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Webhook) => void,
+  ): ClientUnaryCall;
+  /**
+   * Judges a stored delivery again, by the configuration of now, as a new delivery that names the old one. What the old
+   * one deployed already is not deployed again. Errors: NOT_FOUND `unknown_webhook`, FAILED_PRECONDITION `not_replayable`.
+   */
+  replayWebhook(
+    request: WebhookRef,
+    callback: (error: ServiceError | null, response: Webhook) => void,
+  ): ClientUnaryCall;
+  replayWebhook(
+    request: WebhookRef,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Webhook) => void,
+  ): ClientUnaryCall;
+  replayWebhook(
+    request: WebhookRef,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Webhook) => void,
+  ): ClientUnaryCall;
+  /** What to enter at the git host so that its pushes reach this fraise. Errors: NOT_FOUND `unknown_fraise`. */
+  setupWebhook(
+    request: WebhookSetupRequest,
+    callback: (error: ServiceError | null, response: WebhookSetup) => void,
+  ): ClientUnaryCall;
+  setupWebhook(
+    request: WebhookSetupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: WebhookSetup) => void,
+  ): ClientUnaryCall;
+  setupWebhook(
+    request: WebhookSetupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: WebhookSetup) => void,
   ): ClientUnaryCall;
   listAgents(
     request: ListAgentsRequest,

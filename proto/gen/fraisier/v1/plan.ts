@@ -140,6 +140,57 @@ export function layoutToNumber(object: Layout): number {
   }
 }
 
+/** When a state was measured, as seen from the migrate step of its run. */
+export const Moment = {
+  /** UNSPECIFIED - Before it, or there is none. */
+  UNSPECIFIED: "MOMENT_UNSPECIFIED",
+  /** BEGUN - The migration has begun, and what it left is not measured: the rest of the state means nothing. */
+  BEGUN: "MOMENT_BEGUN",
+  AFTER: "MOMENT_AFTER",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type Moment = typeof Moment[keyof typeof Moment];
+
+export namespace Moment {
+  export type UNSPECIFIED = typeof Moment.UNSPECIFIED;
+  export type BEGUN = typeof Moment.BEGUN;
+  export type AFTER = typeof Moment.AFTER;
+  export type UNRECOGNIZED = typeof Moment.UNRECOGNIZED;
+}
+
+export function momentFromJSON(object: any): Moment {
+  switch (object) {
+    case 0:
+    case "MOMENT_UNSPECIFIED":
+      return Moment.UNSPECIFIED;
+    case 1:
+    case "MOMENT_BEGUN":
+      return Moment.BEGUN;
+    case 2:
+    case "MOMENT_AFTER":
+      return Moment.AFTER;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Moment.UNRECOGNIZED;
+  }
+}
+
+export function momentToNumber(object: Moment): number {
+  switch (object) {
+    case Moment.UNSPECIFIED:
+      return 0;
+    case Moment.BEGUN:
+      return 1;
+    case Moment.AFTER:
+      return 2;
+    case Moment.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
 export const Direction = {
   UNSPECIFIED: "DIRECTION_UNSPECIFIED",
   UP: "DIRECTION_UP",
@@ -226,9 +277,16 @@ export interface Target {
   readonly root: string;
   /** Of a scheduled fraise. */
   readonly jobs: readonly Job[];
+  /** The socket unit in front of systemd_service; empty: none. Checked like it. */
+  readonly systemdSocket: string;
+  /** Folder of the repository in which the unit files of jobs are looked for by their names; empty: none. */
+  readonly units: string;
 }
 
-/** A service and the timer that starts it. The files are paths in the repository; empty: the unit is the host's own. */
+/**
+ * A service and the timer that starts it. The files are paths in the repository; empty: what `Target.units` holds by the
+ * unit's name, or else the host's own unit.
+ */
 export interface Job {
   readonly name: string;
   readonly service: string;
@@ -267,6 +325,7 @@ export interface Step {
     | { readonly $case: "awaitIdle"; readonly value: AwaitIdle }
     | { readonly $case: "unitFiles"; readonly value: UnitFiles }
     | { readonly $case: "timers"; readonly value: Timers }
+    | { readonly $case: "prove"; readonly value: Prove }
     | undefined;
 }
 
@@ -279,7 +338,11 @@ export interface Preflight {
   /** Look whether this commit is live, healthy and running already (`StepResult.settled`): then the run ends here, well. */
   readonly settle: boolean;
   /** What healthy means when `settle` is asked; every probe is asked once. */
-  readonly health: Health | undefined;
+  readonly health:
+    | Health
+    | undefined;
+  /** What may come after this run, on the way forward and back: the host's policy is asked about all of it now. */
+  readonly later: readonly Step[];
 }
 
 /** Repeatable. Fetches exactly this commit into the bare mirror, with retries recorded as attempts. */
@@ -308,11 +371,13 @@ export interface Command {
   readonly shell: string;
   /** Overrides Target.user when set. */
   readonly user: string;
-  /** The release whose tree is the working folder. */
+  /** The release whose tree is the working folder; empty for a hook before there is one: it runs in app_path. */
   readonly commit: string;
   readonly environment: { [key: string]: string };
   /** Not run again in a release in which it succeeded once (install). */
   readonly oncePerRelease: boolean;
+  /** The point at which the user hooked it in, e.g. `before_restart`: its failure is `hook_failed`. Empty: no hook. */
+  readonly hook: string;
 }
 
 export interface Command_EnvironmentEntry {
@@ -329,10 +394,15 @@ export interface Backup {
   readonly verify: Command | undefined;
 }
 
-/** Repeatable. The script of an etl fraise is there in the staged release, can be started, and parses. */
+/**
+ * The script of an etl fraise is there in the staged release, can be started, and parses: repeatable. Or it is run, as the
+ * step's only effect: not repeatable unless the configuration says so.
+ */
 export interface Script {
+  /** Relative to `Target.root`. */
   readonly path: string;
   readonly commit: string;
+  readonly run: boolean;
 }
 
 /** Repeatable. Waits until nothing of the fraise is at work: the units are not active, no process runs the script. */
@@ -342,7 +412,9 @@ export interface AwaitIdle {
   readonly script: string;
   readonly limitMs: number;
   /** Past the limit: `fail`, `continue` beside it, or `stop` what is running. */
-  readonly then: string;
+  readonly pastLimit: string;
+  /** Nothing is waited for where this release is live already; empty: always. */
+  readonly commit: string;
 }
 
 /**
@@ -351,22 +423,51 @@ export interface AwaitIdle {
  */
 export interface UnitFiles {
   readonly commit: string;
-}
-
-/** Repeatable. Enables and starts the timers of the target's jobs, and asks systemd whether each is active and when it elapses. */
-export interface Timers {
+  /** Only looks, in `prepare`: every unit is in the commit or on the host, and is one that systemd takes. */
+  readonly check: boolean;
+  /** The jobs and files as they were when this release was live, not those of the target. */
+  readonly restore: boolean;
 }
 
 /**
- * Repeatable, read-only. The command prints one JSON object on its last line of standard output:
- * `{"revision": "…"|null, "pending": ["id", …]}`.
+ * Repeatable. Enables and starts the timers of the jobs that `UnitFiles` put in place, and asks systemd whether each is
+ * active and when it elapses.
+ */
+export interface Timers {
+}
+
+/** Repeatable. The live release is marked proven good: nothing more is to come that could tell otherwise. */
+export interface Prove {
+  readonly commit: string;
+}
+
+/** The words of a command. */
+export interface Argv {
+  readonly words: readonly string[];
+}
+
+/**
+ * Repeatable, read-only. Asks the migration tool itself what is applied and what is pending. For the tool `command` the
+ * last line of standard output is `{"revision": "…"|null, "pending": ["id", …]}`.
  */
 export interface MigrationStatus {
   readonly argv: readonly string[];
   readonly user: string;
   readonly commit: string;
   /** When set, anything else than exactly this is a failure with the reason `migrations_changed`. */
-  readonly expect: MigrationState | undefined;
+  readonly expect:
+    | MigrationState
+    | undefined;
+  /** Whose output it is: knex, dbmate, alembic, flask_migrate, django, sql; empty or `command`: as above. */
+  readonly tool: string;
+  /** Run after argv; the tool's reader needs their output too. */
+  readonly further: readonly Argv[];
+  /** Folder of the migrations, relative to where commands run; empty: the tool's own. */
+  readonly directory: string;
+  /** Also good: what `expect` becomes when some of its pending, the first ones, were applied. */
+  readonly progress: boolean;
+  /** Good is only what `expect` becomes when exactly so many of its pending were applied. */
+  readonly applied: number;
 }
 
 export interface MigrationState {
@@ -376,6 +477,39 @@ export interface MigrationState {
   readonly pending: readonly string[];
   /** Those of `pending` that have no way down, as far as the tool or its files tell. */
   readonly irreversible: readonly string[];
+  /** SHA-256 over the sorted identifiers of all that is applied; empty where the tool tells its revision only. */
+  readonly appliedDigest: string;
+  /** In records only. */
+  readonly moment: Moment;
+}
+
+/** How the database is migrated. What `prepare` and `migrate` measured makes the steps of `migrate` and `migrate_down` of it. */
+export interface Migration {
+  /** knex, dbmate, alembic, flask_migrate, django, sql, command, confiture, prisma, flyway, rails. */
+  readonly tool: string;
+  /** The words before the tool's own, e.g. `poetry run alembic`. */
+  readonly program: readonly string[];
+  readonly directory: string;
+  readonly user: string;
+  /** Of each command. */
+  readonly timeoutMs: number;
+  /** For the commands that change the database: PGOPTIONS. */
+  readonly environment: { [key: string]: string };
+  /** Run one after the other; more than one only where the database is made anew. */
+  readonly up: readonly Argv[];
+  /** Empty: the tool cannot say what is applied. */
+  readonly status: readonly Argv[];
+  /** The configuration's own way down, told FRAISIER_REVISION and FRAISIER_APPLIED; empty: that of the tool, if it has one. */
+  readonly down: readonly string[];
+  readonly reversible: boolean;
+  readonly allowIrreversible: boolean;
+  readonly backup: Backup | undefined;
+  readonly backupTimeoutMs: number;
+}
+
+export interface Migration_EnvironmentEntry {
+  readonly key: string;
+  readonly value: string;
 }
 
 /** Never repeatable. */
@@ -387,6 +521,8 @@ export interface Migrate {
   readonly commit: string;
   /** Down: FRAISIER_REVISION, the revision to go back to, and FRAISIER_APPLIED, the identifiers to undo, newest first. */
   readonly environment: { [key: string]: string };
+  /** Only asked of the policy, before the last words are known: so many of any kind after argv must be allowed. */
+  readonly anyArguments: number;
 }
 
 export interface Migrate_EnvironmentEntry {
@@ -407,21 +543,14 @@ export interface Restart {
     | undefined;
   /** `restart` (also when empty), `reload` or `try_restart`. */
   readonly mode: string;
-  /** Restarted with the unit; empty: none. */
+  /** Restarted with the unit (never reloaded); empty: none. */
   readonly systemdSocket: string;
 }
 
 /** Repeatable. Every attempt is an event with its answer. */
 export interface Health {
-  readonly url: string;
   readonly attempts: number;
   readonly delayMs: number;
-  /** Of one attempt. */
-  readonly timeoutMs: number;
-  readonly expectStatus: number;
-  /** A field of the JSON answer that must equal expect_version (or be a prefix of it of 7 characters or more). Empty: not checked. */
-  readonly versionField: string;
-  readonly expectVersion: string;
   /** Healthy this long without a break before it counts. */
   readonly stableForMs: number;
   /** On success the live release is marked proven good. */
@@ -435,6 +564,8 @@ export interface Health {
   readonly startGraceMs: number;
   /** All of it together; 0: no more than the attempts. */
   readonly deadlineMs: number;
+  /** The release is not marked: a later step has the last word. */
+  readonly keepUnproven: boolean;
 }
 
 export interface HealthProbe {
@@ -455,7 +586,10 @@ export interface HttpProbe {
   readonly url: string;
   /** Empty: 200. */
   readonly expectStatuses: readonly number[];
-  /** Values may name variables of the host's environment file (`${NAME}`), and are resolved there. */
+  /**
+   * Values may name variables of the host's environment file (`${NAME}`, `${NAME:-default}`). They are resolved there, and
+   * then sent to no other host.
+   */
   readonly headers: { [key: string]: string };
   /** Dotted path in the JSON answer -> the text, number or word it must be. */
   readonly jsonEquals: { [key: string]: string };
@@ -541,6 +675,24 @@ export interface PhaseSteps {
   readonly steps: readonly Step[];
 }
 
+/** A rollback on demand, frozen when it is requested: to the deployment's commit, from what was live. */
+export interface Rollback {
+  /** The release that was live: its tree holds the files for the way down. */
+  readonly from: string;
+  /** What the deployments after the target applied, newest first; empty: the database stays as it is. */
+  readonly applied: readonly string[];
+  /** The database as it must be before anything is touched, as the tree of `from` tells it. */
+  readonly after:
+    | MigrationState
+    | undefined;
+  /** As it must be when it has gone down, told by the same tree. */
+  readonly before:
+    | MigrationState
+    | undefined;
+  /** The database was left out on purpose. */
+  readonly codeOnly: boolean;
+}
+
 /** Frozen in tb_deployment.plan when the deployment starts. */
 export interface DeploymentPlan {
   readonly target: Target | undefined;
@@ -563,14 +715,17 @@ export interface DeploymentPlan {
   readonly timeoutMs: number;
   /** What the undo phase needs beyond the phases above. */
   readonly undoTemplate: readonly Step[];
-  readonly migrateDownTemplate: readonly Step[];
   /** Warnings said at every deploy, e.g. an api without a health check. */
   readonly warnings: readonly string[];
   readonly madeAt:
     | Date
     | undefined;
-  /** Reads the migration tool's status on the migrating host; last in `prepare`, around `migrate` and `migrate_down`. */
-  readonly measure: readonly Step[];
+  /** Set where migrating_host is. */
+  readonly migration:
+    | Migration
+    | undefined;
+  /** Set for a rollback on demand: what the database goes down by once the hosts are back. */
+  readonly rollback: Rollback | undefined;
 }
 
 function createBaseReason(): Reason {
@@ -755,6 +910,8 @@ function createBaseTarget(): Target {
     systemdService: "",
     root: "",
     jobs: [],
+    systemdSocket: "",
+    units: "",
   };
 }
 
@@ -792,6 +949,12 @@ export const Target: MessageFns<Target> = {
     }
     for (const v of message.jobs) {
       Job.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.systemdSocket !== "") {
+      writer.uint32(98).string(message.systemdSocket);
+    }
+    if (message.units !== "") {
+      writer.uint32(242).string(message.units);
     }
     return writer;
   },
@@ -897,6 +1060,22 @@ export const Target: MessageFns<Target> = {
             message.jobs.push(Job.decode(reader, reader.uint32()));
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.systemdSocket = reader.string();
+            continue;
+          }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.units = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -925,6 +1104,8 @@ export const Target: MessageFns<Target> = {
     message.systemdService = object.systemdService ?? "";
     message.root = object.root ?? "";
     message.jobs = object.jobs?.map((e) => Job.fromPartial(e)) || [];
+    message.systemdSocket = object.systemdSocket ?? "";
+    message.units = object.units ?? "";
     return message;
   },
 };
@@ -1101,6 +1282,9 @@ export const Step: MessageFns<Step> = {
         break;
       case "timers":
         Timers.encode(message.action.value, writer.uint32(202).fork()).join();
+        break;
+      case "prove":
+        Prove.encode(message.action.value, writer.uint32(210).fork()).join();
         break;
     }
     return writer;
@@ -1287,6 +1471,14 @@ export const Step: MessageFns<Step> = {
             message.action = { $case: "timers", value: Timers.decode(reader, reader.uint32()) };
             continue;
           }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.action = { $case: "prove", value: Prove.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1406,13 +1598,19 @@ export const Step: MessageFns<Step> = {
         }
         break;
       }
+      case "prove": {
+        if (object.action?.value !== undefined && object.action?.value !== null) {
+          message.action = { $case: "prove", value: Prove.fromPartial(object.action.value) };
+        }
+        break;
+      }
     }
     return message;
   },
 };
 
 function createBasePreflight(): Preflight {
-  return { minFreeBytes: 0, settle: false, health: undefined };
+  return { minFreeBytes: 0, settle: false, health: undefined, later: [] };
 }
 
 export const Preflight: MessageFns<Preflight> = {
@@ -1425,6 +1623,9 @@ export const Preflight: MessageFns<Preflight> = {
     }
     if (message.health !== undefined) {
       Health.encode(message.health, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.later) {
+      Step.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1466,6 +1667,14 @@ export const Preflight: MessageFns<Preflight> = {
             message.health = Health.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.later.push(Step.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1488,6 +1697,7 @@ export const Preflight: MessageFns<Preflight> = {
     message.health = (object.health !== undefined && object.health !== null)
       ? Health.fromPartial(object.health)
       : undefined;
+    message.later = object.later?.map((e) => Step.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1687,7 +1897,7 @@ export const Stage: MessageFns<Stage> = {
 };
 
 function createBaseCommand(): Command {
-  return { argv: [], shell: "", user: "", commit: "", environment: {}, oncePerRelease: false };
+  return { argv: [], shell: "", user: "", commit: "", environment: {}, oncePerRelease: false, hook: "" };
 }
 
 export const Command: MessageFns<Command> = {
@@ -1709,6 +1919,9 @@ export const Command: MessageFns<Command> = {
     });
     if (message.oncePerRelease !== false) {
       writer.uint32(48).bool(message.oncePerRelease);
+    }
+    if (message.hook !== "") {
+      writer.uint32(58).string(message.hook);
     }
     return writer;
   },
@@ -1777,6 +1990,14 @@ export const Command: MessageFns<Command> = {
             message.oncePerRelease = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.hook = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1808,6 +2029,7 @@ export const Command: MessageFns<Command> = {
       {},
     );
     message.oncePerRelease = object.oncePerRelease ?? false;
+    message.hook = object.hook ?? "";
     return message;
   },
 };
@@ -1951,7 +2173,7 @@ export const Backup: MessageFns<Backup> = {
 };
 
 function createBaseScript(): Script {
-  return { path: "", commit: "" };
+  return { path: "", commit: "", run: false };
 }
 
 export const Script: MessageFns<Script> = {
@@ -1961,6 +2183,9 @@ export const Script: MessageFns<Script> = {
     }
     if (message.commit !== "") {
       writer.uint32(18).string(message.commit);
+    }
+    if (message.run !== false) {
+      writer.uint32(24).bool(message.run);
     }
     return writer;
   },
@@ -1994,6 +2219,14 @@ export const Script: MessageFns<Script> = {
             message.commit = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.run = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2013,12 +2246,13 @@ export const Script: MessageFns<Script> = {
     const message = createBaseScript() as any;
     message.path = object.path ?? "";
     message.commit = object.commit ?? "";
+    message.run = object.run ?? false;
     return message;
   },
 };
 
 function createBaseAwaitIdle(): AwaitIdle {
-  return { units: [], script: "", limitMs: 0, then: "" };
+  return { units: [], script: "", limitMs: 0, pastLimit: "", commit: "" };
 }
 
 export const AwaitIdle: MessageFns<AwaitIdle> = {
@@ -2032,8 +2266,11 @@ export const AwaitIdle: MessageFns<AwaitIdle> = {
     if (message.limitMs !== 0) {
       writer.uint32(24).uint64(message.limitMs);
     }
-    if (message.then !== "") {
-      writer.uint32(34).string(message.then);
+    if (message.pastLimit !== "") {
+      writer.uint32(34).string(message.pastLimit);
+    }
+    if (message.commit !== "") {
+      writer.uint32(42).string(message.commit);
     }
     return writer;
   },
@@ -2080,7 +2317,15 @@ export const AwaitIdle: MessageFns<AwaitIdle> = {
               break;
             }
 
-            message.then = reader.string();
+            message.pastLimit = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.commit = reader.string();
             continue;
           }
         }
@@ -2103,19 +2348,26 @@ export const AwaitIdle: MessageFns<AwaitIdle> = {
     message.units = object.units?.map((e) => e) || [];
     message.script = object.script ?? "";
     message.limitMs = object.limitMs ?? 0;
-    message.then = object.then ?? "";
+    message.pastLimit = object.pastLimit ?? "";
+    message.commit = object.commit ?? "";
     return message;
   },
 };
 
 function createBaseUnitFiles(): UnitFiles {
-  return { commit: "" };
+  return { commit: "", check: false, restore: false };
 }
 
 export const UnitFiles: MessageFns<UnitFiles> = {
   encode(message: UnitFiles, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.commit !== "") {
       writer.uint32(10).string(message.commit);
+    }
+    if (message.check !== false) {
+      writer.uint32(16).bool(message.check);
+    }
+    if (message.restore !== false) {
+      writer.uint32(24).bool(message.restore);
     }
     return writer;
   },
@@ -2141,6 +2393,22 @@ export const UnitFiles: MessageFns<UnitFiles> = {
             message.commit = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.check = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.restore = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2159,6 +2427,8 @@ export const UnitFiles: MessageFns<UnitFiles> = {
   fromPartial(object: DeepPartial<UnitFiles>): UnitFiles {
     const message = createBaseUnitFiles() as any;
     message.commit = object.commit ?? "";
+    message.check = object.check ?? false;
+    message.restore = object.restore ?? false;
     return message;
   },
 };
@@ -2206,8 +2476,128 @@ export const Timers: MessageFns<Timers> = {
   },
 };
 
+function createBaseProve(): Prove {
+  return { commit: "" };
+}
+
+export const Prove: MessageFns<Prove> = {
+  encode(message: Prove, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.commit !== "") {
+      writer.uint32(10).string(message.commit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Prove {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProve() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.commit = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Prove>): Prove {
+    return Prove.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Prove>): Prove {
+    const message = createBaseProve() as any;
+    message.commit = object.commit ?? "";
+    return message;
+  },
+};
+
+function createBaseArgv(): Argv {
+  return { words: [] };
+}
+
+export const Argv: MessageFns<Argv> = {
+  encode(message: Argv, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.words) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Argv {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseArgv() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.words.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Argv>): Argv {
+    return Argv.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Argv>): Argv {
+    const message = createBaseArgv() as any;
+    message.words = object.words?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseMigrationStatus(): MigrationStatus {
-  return { argv: [], user: "", commit: "", expect: undefined };
+  return {
+    argv: [],
+    user: "",
+    commit: "",
+    expect: undefined,
+    tool: "",
+    further: [],
+    directory: "",
+    progress: false,
+    applied: 0,
+  };
 }
 
 export const MigrationStatus: MessageFns<MigrationStatus> = {
@@ -2223,6 +2613,21 @@ export const MigrationStatus: MessageFns<MigrationStatus> = {
     }
     if (message.expect !== undefined) {
       MigrationState.encode(message.expect, writer.uint32(34).fork()).join();
+    }
+    if (message.tool !== "") {
+      writer.uint32(42).string(message.tool);
+    }
+    for (const v of message.further) {
+      Argv.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.directory !== "") {
+      writer.uint32(58).string(message.directory);
+    }
+    if (message.progress !== false) {
+      writer.uint32(72).bool(message.progress);
+    }
+    if (message.applied !== 0) {
+      writer.uint32(80).uint32(message.applied);
     }
     return writer;
   },
@@ -2272,6 +2677,46 @@ export const MigrationStatus: MessageFns<MigrationStatus> = {
             message.expect = MigrationState.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.tool = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.further.push(Argv.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.directory = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.progress = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.applied = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2295,12 +2740,17 @@ export const MigrationStatus: MessageFns<MigrationStatus> = {
     message.expect = (object.expect !== undefined && object.expect !== null)
       ? MigrationState.fromPartial(object.expect)
       : undefined;
+    message.tool = object.tool ?? "";
+    message.further = object.further?.map((e) => Argv.fromPartial(e)) || [];
+    message.directory = object.directory ?? "";
+    message.progress = object.progress ?? false;
+    message.applied = object.applied ?? 0;
     return message;
   },
 };
 
 function createBaseMigrationState(): MigrationState {
-  return { revision: "", pending: [], irreversible: [] };
+  return { revision: "", pending: [], irreversible: [], appliedDigest: "", moment: Moment.UNSPECIFIED };
 }
 
 export const MigrationState: MessageFns<MigrationState> = {
@@ -2313,6 +2763,12 @@ export const MigrationState: MessageFns<MigrationState> = {
     }
     for (const v of message.irreversible) {
       writer.uint32(26).string(v!);
+    }
+    if (message.appliedDigest !== "") {
+      writer.uint32(34).string(message.appliedDigest);
+    }
+    if (message.moment !== Moment.UNSPECIFIED) {
+      writer.uint32(40).int32(momentToNumber(message.moment));
     }
     return writer;
   },
@@ -2354,6 +2810,22 @@ export const MigrationState: MessageFns<MigrationState> = {
             message.irreversible.push(reader.string());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.appliedDigest = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.moment = momentFromJSON(reader.int32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2374,12 +2846,307 @@ export const MigrationState: MessageFns<MigrationState> = {
     message.revision = object.revision ?? "";
     message.pending = object.pending?.map((e) => e) || [];
     message.irreversible = object.irreversible?.map((e) => e) || [];
+    message.appliedDigest = object.appliedDigest ?? "";
+    message.moment = object.moment ?? Moment.UNSPECIFIED;
+    return message;
+  },
+};
+
+function createBaseMigration(): Migration {
+  return {
+    tool: "",
+    program: [],
+    directory: "",
+    user: "",
+    timeoutMs: 0,
+    environment: {},
+    up: [],
+    status: [],
+    down: [],
+    reversible: false,
+    allowIrreversible: false,
+    backup: undefined,
+    backupTimeoutMs: 0,
+  };
+}
+
+export const Migration: MessageFns<Migration> = {
+  encode(message: Migration, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tool !== "") {
+      writer.uint32(10).string(message.tool);
+    }
+    for (const v of message.program) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.directory !== "") {
+      writer.uint32(26).string(message.directory);
+    }
+    if (message.user !== "") {
+      writer.uint32(34).string(message.user);
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(40).uint64(message.timeoutMs);
+    }
+    globalThis.Object.entries(message.environment).forEach(([key, value]: [string, string]) => {
+      Migration_EnvironmentEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
+    });
+    for (const v of message.up) {
+      Argv.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.status) {
+      Argv.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.down) {
+      writer.uint32(74).string(v!);
+    }
+    if (message.reversible !== false) {
+      writer.uint32(80).bool(message.reversible);
+    }
+    if (message.allowIrreversible !== false) {
+      writer.uint32(88).bool(message.allowIrreversible);
+    }
+    if (message.backup !== undefined) {
+      Backup.encode(message.backup, writer.uint32(98).fork()).join();
+    }
+    if (message.backupTimeoutMs !== 0) {
+      writer.uint32(104).uint64(message.backupTimeoutMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Migration {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMigration() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tool = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.program.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.directory = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.timeoutMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            const entry6 = Migration_EnvironmentEntry.decode(reader, reader.uint32());
+            if (entry6.value !== undefined) {
+              message.environment[entry6.key] = entry6.value;
+            }
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.up.push(Argv.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.status.push(Argv.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.down.push(reader.string());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.reversible = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.allowIrreversible = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.backup = Backup.decode(reader, reader.uint32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.backupTimeoutMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Migration>): Migration {
+    return Migration.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Migration>): Migration {
+    const message = createBaseMigration() as any;
+    message.tool = object.tool ?? "";
+    message.program = object.program?.map((e) => e) || [];
+    message.directory = object.directory ?? "";
+    message.user = object.user ?? "";
+    message.timeoutMs = object.timeoutMs ?? 0;
+    message.environment = (globalThis.Object.entries(object.environment ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.up = object.up?.map((e) => Argv.fromPartial(e)) || [];
+    message.status = object.status?.map((e) => Argv.fromPartial(e)) || [];
+    message.down = object.down?.map((e) => e) || [];
+    message.reversible = object.reversible ?? false;
+    message.allowIrreversible = object.allowIrreversible ?? false;
+    message.backup = (object.backup !== undefined && object.backup !== null)
+      ? Backup.fromPartial(object.backup)
+      : undefined;
+    message.backupTimeoutMs = object.backupTimeoutMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseMigration_EnvironmentEntry(): Migration_EnvironmentEntry {
+  return { key: "", value: "" };
+}
+
+export const Migration_EnvironmentEntry: MessageFns<Migration_EnvironmentEntry> = {
+  encode(message: Migration_EnvironmentEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Migration_EnvironmentEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMigration_EnvironmentEntry() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Migration_EnvironmentEntry>): Migration_EnvironmentEntry {
+    return Migration_EnvironmentEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Migration_EnvironmentEntry>): Migration_EnvironmentEntry {
+    const message = createBaseMigration_EnvironmentEntry() as any;
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
 
 function createBaseMigrate(): Migrate {
-  return { direction: Direction.UNSPECIFIED, argv: [], user: "", commit: "", environment: {} };
+  return { direction: Direction.UNSPECIFIED, argv: [], user: "", commit: "", environment: {}, anyArguments: 0 };
 }
 
 export const Migrate: MessageFns<Migrate> = {
@@ -2399,6 +3166,9 @@ export const Migrate: MessageFns<Migrate> = {
     globalThis.Object.entries(message.environment).forEach(([key, value]: [string, string]) => {
       Migrate_EnvironmentEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
     });
+    if (message.anyArguments !== 0) {
+      writer.uint32(48).uint32(message.anyArguments);
+    }
     return writer;
   },
 
@@ -2458,6 +3228,14 @@ export const Migrate: MessageFns<Migrate> = {
             }
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.anyArguments = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2488,6 +3266,7 @@ export const Migrate: MessageFns<Migrate> = {
       },
       {},
     );
+    message.anyArguments = object.anyArguments ?? 0;
     return message;
   },
 };
@@ -2721,13 +3500,8 @@ export const Restart: MessageFns<Restart> = {
 
 function createBaseHealth(): Health {
   return {
-    url: "",
     attempts: 0,
     delayMs: 0,
-    timeoutMs: 0,
-    expectStatus: 0,
-    versionField: "",
-    expectVersion: "",
     stableForMs: 0,
     commit: "",
     probes: [],
@@ -2735,31 +3509,17 @@ function createBaseHealth(): Health {
     maxDelayMs: 0,
     startGraceMs: 0,
     deadlineMs: 0,
+    keepUnproven: false,
   };
 }
 
 export const Health: MessageFns<Health> = {
   encode(message: Health, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.url !== "") {
-      writer.uint32(10).string(message.url);
-    }
     if (message.attempts !== 0) {
       writer.uint32(16).uint32(message.attempts);
     }
     if (message.delayMs !== 0) {
       writer.uint32(24).uint64(message.delayMs);
-    }
-    if (message.timeoutMs !== 0) {
-      writer.uint32(32).uint64(message.timeoutMs);
-    }
-    if (message.expectStatus !== 0) {
-      writer.uint32(40).uint32(message.expectStatus);
-    }
-    if (message.versionField !== "") {
-      writer.uint32(50).string(message.versionField);
-    }
-    if (message.expectVersion !== "") {
-      writer.uint32(58).string(message.expectVersion);
     }
     if (message.stableForMs !== 0) {
       writer.uint32(64).uint64(message.stableForMs);
@@ -2782,6 +3542,9 @@ export const Health: MessageFns<Health> = {
     if (message.deadlineMs !== 0) {
       writer.uint32(112).uint64(message.deadlineMs);
     }
+    if (message.keepUnproven !== false) {
+      writer.uint32(120).bool(message.keepUnproven);
+    }
     return writer;
   },
 
@@ -2798,14 +3561,6 @@ export const Health: MessageFns<Health> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.url = reader.string();
-            continue;
-          }
           case 2: {
             if (tag !== 16) {
               break;
@@ -2820,38 +3575,6 @@ export const Health: MessageFns<Health> = {
             }
 
             message.delayMs = longToNumber(reader.uint64());
-            continue;
-          }
-          case 4: {
-            if (tag !== 32) {
-              break;
-            }
-
-            message.timeoutMs = longToNumber(reader.uint64());
-            continue;
-          }
-          case 5: {
-            if (tag !== 40) {
-              break;
-            }
-
-            message.expectStatus = reader.uint32();
-            continue;
-          }
-          case 6: {
-            if (tag !== 50) {
-              break;
-            }
-
-            message.versionField = reader.string();
-            continue;
-          }
-          case 7: {
-            if (tag !== 58) {
-              break;
-            }
-
-            message.expectVersion = reader.string();
             continue;
           }
           case 8: {
@@ -2910,6 +3633,14 @@ export const Health: MessageFns<Health> = {
             message.deadlineMs = longToNumber(reader.uint64());
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.keepUnproven = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2927,13 +3658,8 @@ export const Health: MessageFns<Health> = {
   },
   fromPartial(object: DeepPartial<Health>): Health {
     const message = createBaseHealth() as any;
-    message.url = object.url ?? "";
     message.attempts = object.attempts ?? 0;
     message.delayMs = object.delayMs ?? 0;
-    message.timeoutMs = object.timeoutMs ?? 0;
-    message.expectStatus = object.expectStatus ?? 0;
-    message.versionField = object.versionField ?? "";
-    message.expectVersion = object.expectVersion ?? "";
     message.stableForMs = object.stableForMs ?? 0;
     message.commit = object.commit ?? "";
     message.probes = object.probes?.map((e) => HealthProbe.fromPartial(e)) || [];
@@ -2941,6 +3667,7 @@ export const Health: MessageFns<Health> = {
     message.maxDelayMs = object.maxDelayMs ?? 0;
     message.startGraceMs = object.startGraceMs ?? 0;
     message.deadlineMs = object.deadlineMs ?? 0;
+    message.keepUnproven = object.keepUnproven ?? false;
     return message;
   },
 };
@@ -4002,6 +4729,113 @@ export const PhaseSteps: MessageFns<PhaseSteps> = {
   },
 };
 
+function createBaseRollback(): Rollback {
+  return { from: "", applied: [], after: undefined, before: undefined, codeOnly: false };
+}
+
+export const Rollback: MessageFns<Rollback> = {
+  encode(message: Rollback, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== "") {
+      writer.uint32(10).string(message.from);
+    }
+    for (const v of message.applied) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.after !== undefined) {
+      MigrationState.encode(message.after, writer.uint32(26).fork()).join();
+    }
+    if (message.before !== undefined) {
+      MigrationState.encode(message.before, writer.uint32(34).fork()).join();
+    }
+    if (message.codeOnly !== false) {
+      writer.uint32(40).bool(message.codeOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Rollback {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRollback() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.from = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.applied.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.after = MigrationState.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.before = MigrationState.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.codeOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Rollback>): Rollback {
+    return Rollback.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Rollback>): Rollback {
+    const message = createBaseRollback() as any;
+    message.from = object.from ?? "";
+    message.applied = object.applied?.map((e) => e) || [];
+    message.after = (object.after !== undefined && object.after !== null)
+      ? MigrationState.fromPartial(object.after)
+      : undefined;
+    message.before = (object.before !== undefined && object.before !== null)
+      ? MigrationState.fromPartial(object.before)
+      : undefined;
+    message.codeOnly = object.codeOnly ?? false;
+    return message;
+  },
+};
+
 function createBaseDeploymentPlan(): DeploymentPlan {
   return {
     target: undefined,
@@ -4015,10 +4849,10 @@ function createBaseDeploymentPlan(): DeploymentPlan {
     bakeMs: 0,
     timeoutMs: 0,
     undoTemplate: [],
-    migrateDownTemplate: [],
     warnings: [],
     madeAt: undefined,
-    measure: [],
+    migration: undefined,
+    rollback: undefined,
   };
 }
 
@@ -4057,17 +4891,17 @@ export const DeploymentPlan: MessageFns<DeploymentPlan> = {
     for (const v of message.undoTemplate) {
       Step.encode(v!, writer.uint32(98).fork()).join();
     }
-    for (const v of message.migrateDownTemplate) {
-      Step.encode(v!, writer.uint32(106).fork()).join();
-    }
     for (const v of message.warnings) {
       writer.uint32(114).string(v!);
     }
     if (message.madeAt !== undefined) {
       Timestamp.encode(toTimestamp(message.madeAt), writer.uint32(122).fork()).join();
     }
-    for (const v of message.measure) {
-      Step.encode(v!, writer.uint32(130).fork()).join();
+    if (message.migration !== undefined) {
+      Migration.encode(message.migration, writer.uint32(146).fork()).join();
+    }
+    if (message.rollback !== undefined) {
+      Rollback.encode(message.rollback, writer.uint32(242).fork()).join();
     }
     return writer;
   },
@@ -4173,14 +5007,6 @@ export const DeploymentPlan: MessageFns<DeploymentPlan> = {
             message.undoTemplate.push(Step.decode(reader, reader.uint32()));
             continue;
           }
-          case 13: {
-            if (tag !== 106) {
-              break;
-            }
-
-            message.migrateDownTemplate.push(Step.decode(reader, reader.uint32()));
-            continue;
-          }
           case 14: {
             if (tag !== 114) {
               break;
@@ -4197,12 +5023,20 @@ export const DeploymentPlan: MessageFns<DeploymentPlan> = {
             message.madeAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
-          case 16: {
-            if (tag !== 130) {
+          case 18: {
+            if (tag !== 146) {
               break;
             }
 
-            message.measure.push(Step.decode(reader, reader.uint32()));
+            message.migration = Migration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.rollback = Rollback.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -4235,10 +5069,14 @@ export const DeploymentPlan: MessageFns<DeploymentPlan> = {
     message.bakeMs = object.bakeMs ?? 0;
     message.timeoutMs = object.timeoutMs ?? 0;
     message.undoTemplate = object.undoTemplate?.map((e) => Step.fromPartial(e)) || [];
-    message.migrateDownTemplate = object.migrateDownTemplate?.map((e) => Step.fromPartial(e)) || [];
     message.warnings = object.warnings?.map((e) => e) || [];
     message.madeAt = object.madeAt ?? undefined;
-    message.measure = object.measure?.map((e) => Step.fromPartial(e)) || [];
+    message.migration = (object.migration !== undefined && object.migration !== null)
+      ? Migration.fromPartial(object.migration)
+      : undefined;
+    message.rollback = (object.rollback !== undefined && object.rollback !== null)
+      ? Rollback.fromPartial(object.rollback)
+      : undefined;
     return message;
   },
 };
