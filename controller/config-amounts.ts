@@ -36,7 +36,11 @@ export function durationOf({ name, text }: Setting, otherwise: number): number {
 }
 
 /** As `of`, but `forever` is said by null. */
-export function orForever<T>(of: (setting: Setting, otherwise: T) => T, setting: Setting, otherwise: T): T | null {
+export function orForever<T>(
+  of: (setting: Setting, otherwise: T) => T,
+  setting: Setting,
+  otherwise: T,
+): T | null {
   return setting.text?.trim() === 'forever' ? null : of(setting, otherwise);
 }
 

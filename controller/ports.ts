@@ -125,7 +125,10 @@ async function openCallersPorts(
 }
 
 /** The public address, or the one listened on, with what is missing to make it the public one. */
-function whereWebhooksArrive({ config, machine }: Core, listening: string): ReturnType<ControlEdges['webhooksAt']> {
+function whereWebhooksArrive(
+  { config, machine }: Core,
+  listening: string,
+): ReturnType<ControlEdges['webhooksAt']> {
   if (config.publicUrl !== null) return { url: config.publicUrl, note: '' };
   const [host = ''] = hostsToTell(config.advertise, listening, '', machine);
   return {

@@ -3,7 +3,8 @@ import { ClientCommand } from '../command.js';
 import { webhookWhole } from '../views/webhooks.js';
 
 export class WebhooksShow extends ClientCommand {
-  static override summary = 'One delivery whole: why it is judged so, what signed it, what it started and what repeats it';
+  static override summary =
+    'One delivery whole: why it is judged so, what signed it, what it started and what repeats it';
   static override args = {
     id: Args.string({ description: 'a delivery, like w_…', required: true }),
   };

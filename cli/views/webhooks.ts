@@ -44,7 +44,9 @@ export function webhookWhole(webhook: Webhook, look: Look): string {
       ['repeats', webhook.replayedBy === '' ? webhook.originalId : ''],
       ['repeated by', webhook.repeatedBy.join(', ')],
       ['deployments', webhook.deployments.join(', ')],
-      ...Object.entries(webhook.headers).sort().map(([name, value]): [string, string] => ['header', `${name}: ${value}`]),
+      ...Object.entries(webhook.headers)
+        .sort()
+        .map(([name, value]): [string, string] => ['header', `${name}: ${value}`]),
       ['body', bodyOf(webhook)],
     ]) +
     (webhook.body.length === 0 ? '' : lines(['', withoutControls(webhook.body.toString(), 'lines')]))
@@ -56,7 +58,9 @@ export function webhookReplayed(webhook: Webhook, look: Look): string {
   const { id, originalId, deployments, reason } = webhook;
   const came = deployments.length === 0 ? 'nothing is deployed' : `queued ${deployments.join(', ')}`;
   return (
-    lines([`${originalId} was judged again as ${look.ink.bold(id)}: ${status(webhook.verdict, look)}, ${came}`]) +
+    lines([
+      `${originalId} was judged again as ${look.ink.bold(id)}: ${status(webhook.verdict, look)}, ${came}`,
+    ]) +
     fields([
       ['why', reason?.message ?? ''],
       ['next', reason?.hint ?? ''],
@@ -67,5 +71,7 @@ export function webhookReplayed(webhook: Webhook, look: Look): string {
 function bodyOf({ bodyBytes, body }: Webhook): string {
   if (bodyBytes === undefined) return 'none is kept';
   if (body.length === 0) return `${bodyBytes} bytes: show it with --body`;
-  return body.length < bodyBytes ? `${bodyBytes} bytes, of which these are the first ${body.length}` : `${bodyBytes} bytes`;
+  return body.length < bodyBytes
+    ? `${bodyBytes} bytes, of which these are the first ${body.length}`
+    : `${bodyBytes} bytes`;
 }

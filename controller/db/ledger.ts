@@ -14,6 +14,7 @@ import * as pending from './pending-delivery.js';
 import * as questions from './question.js';
 import { select } from './row.js';
 import type { Db } from './row.js';
+import { endOfTransaction, type EndOfTransaction } from './end-of-transaction.js';
 import * as events from './run-event.js';
 import * as logs from './run-log.js';
 import { wake } from './wake.js';
@@ -28,12 +29,28 @@ import * as webhooks from './webhook-event.js';
 export function createLedger(db: Knex): Ledger {
   return bound(
     db,
-    async (work) => await orDatabaseAway(db.transaction(async (tx) => await work(within(tx)))),
+    async (work) =>
+      await orDatabaseAway(
+        db.transaction(async (tx) => {
+          const endOf = endOfTransaction(tx);
+          const result = await work(within(tx, endOf));
+          await endOf.write();
+          return result;
+        }),
+      ),
   );
 }
 
-function within(tx: Knex.Transaction): Ledger {
-  const ledger: Ledger = bound(tx, async (work) => await work(ledger));
+/** What nobody in the transaction reads is written at its end, and a fraise is held once: fewer ways to the server. */
+function within(tx: Knex.Transaction, { audit, wake }: EndOfTransaction): Ledger {
+  const held = new Set<string>();
+  const own = bound(tx, async (work) => await work(ledger));
+  const holdFraise = async (fraise: string, environment: string): Promise<void> => {
+    const key = JSON.stringify([fraise, environment]);
+    if (!held.has(key)) await own.holdFraise(fraise, environment);
+    held.add(key);
+  };
+  const ledger: Ledger = { ...own, holdFraise, audit, wake };
   return ledger;
 }
 

@@ -108,7 +108,10 @@ export async function delivery(db: Db, id: string, withBody: boolean): Promise<W
     .select<(DeliveryRecord & { repeated_by: string[] })[]>(
       ...WITHOUT_BODY,
       db.raw('case when ? then substring(body for ?) end as body', [withBody, MOST_SHOWN]),
-      db.raw('array(select id from tb_webhook_event where original_id = ? order by position) as repeated_by', [id]),
+      db.raw(
+        'array(select id from tb_webhook_event where original_id = ? order by position) as repeated_by',
+        [id],
+      ),
     );
   return record === undefined ? null : { ...lineFromRecord(record), repeatedBy: record.repeated_by };
 }

@@ -3,6 +3,8 @@ import type { Edges } from './edges.js';
 
 /** Covers lost wake-ups, controllers that died, and waits for hosts. */
 const POLL_MS = 2000;
+/** More would only wait for the same locks, and keep the connections that deliveries and agents need. */
+const AT_ONCE = 5;
 /** Timers cannot be set for longer than 24 days: who waits so long is asked again meanwhile. */
 const LONGEST_WAIT_MS = 24 * 3_600_000;
 
@@ -25,6 +27,7 @@ export function startDriver(edges: Edges, { onError, pollMs = POLL_MS }: DriverO
   const timers = new Map<string, () => void>();
   const inHand = new Map<string, Promise<void>>();
   const again = new Set<string>();
+  const waiting = new Set<string>();
   let stopped = false;
   let nextPoll = () => {};
 
@@ -34,12 +37,18 @@ export function startDriver(edges: Edges, { onError, pollMs = POLL_MS }: DriverO
       again.add(id);
       return;
     }
+    if (inHand.size >= AT_ONCE) {
+      waiting.add(id);
+      return;
+    }
+    waiting.delete(id);
     const work = advance(edges, id)
       .then((until) => schedule(id, until))
       .catch((error: unknown) => onError(error, id))
       .finally(() => {
         inHand.delete(id);
-        if (again.delete(id)) drive(id);
+        if (again.delete(id)) waiting.add(id);
+        for (const next of [...waiting].slice(0, 1)) drive(next);
       });
     inHand.set(id, work);
   };

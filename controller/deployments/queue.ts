@@ -49,11 +49,7 @@ function firstWaitMs(
   return Math.max(0, typicalMs - (now.getTime() - active.startedAt.getTime()));
 }
 
-function waitMs(
-  first: number | undefined,
-  ahead: number,
-  typicalMs: number | undefined,
-): number | undefined {
+function waitMs(first: number | undefined, ahead: number, typicalMs: number | undefined): number | undefined {
   if (first === undefined) return undefined;
   if (ahead === 0) return first;
   return typicalMs === undefined ? undefined : first + ahead * typicalMs;

@@ -17,6 +17,10 @@ export function answerError(response: Response, answer: ErrorAnswer): void {
 }
 
 /** The one shape. */
-export function errorBody({ errorType, message, recoveryHint }: ErrorAnswer): Readonly<Record<string, string>> {
+export function errorBody({
+  errorType,
+  message,
+  recoveryHint,
+}: ErrorAnswer): Readonly<Record<string, string>> {
   return { error_type: errorType, message, recovery_hint: recoveryHint };
 }

@@ -7,7 +7,9 @@ import { answerError, type ErrorAnswer } from './error-answer.js';
 const RETRY_AFTER = 10;
 
 /** The codes that a request can be refused with; any other is a fault of ours. */
-const ANSWERS: Readonly<Partial<Record<ErrorCode, Pick<ErrorAnswer, 'status' | 'errorType' | 'retryAfter'>>>> = {
+const ANSWERS: Readonly<
+  Partial<Record<ErrorCode, Pick<ErrorAnswer, 'status' | 'errorType' | 'retryAfter'>>>
+> = {
   usage: { status: 400, errorType: 'validation_error' },
   unparseable: { status: 400, errorType: 'validation_error' },
   bad_signature: { status: 401, errorType: 'authentication_error' },

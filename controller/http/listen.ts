@@ -74,7 +74,11 @@ const CLOSING: ErrorAnswer = {
 };
 
 function answerClosing(response: ServerResponse): void {
-  const headers = { 'Content-Type': 'application/json', 'Retry-After': CLOSING.retryAfter, Connection: 'close' };
+  const headers = {
+    'Content-Type': 'application/json',
+    'Retry-After': CLOSING.retryAfter,
+    Connection: 'close',
+  };
   response.writeHead(CLOSING.status, headers).end(JSON.stringify(errorBody(CLOSING)));
 }
 
@@ -96,7 +100,11 @@ const MALFORMED: Broken = ['400 Bad Request', 'validation_error', 'the request i
 
 const BROKEN: Readonly<Record<string, Broken>> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'request_timeout', 'the request was not sent in time'],
-  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'validation_error', 'the headers are too long'],
+  HPE_HEADER_OVERFLOW: [
+    '431 Request Header Fields Too Large',
+    'validation_error',
+    'the headers are too long',
+  ],
 };
 
 function parseAddress(address: string): { host: string | undefined; port: number } {

@@ -30,6 +30,7 @@ export function addressStatus(
   return { provider, place: { baseUrl, repository, commit }, token, lane };
 }
 
+/** Tells an address from the reason why there is none. */
 export function isAddress(found: ReturnType<typeof addressStatus>): found is Address {
   return 'lane' in found;
 }

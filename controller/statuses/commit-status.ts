@@ -43,6 +43,6 @@ export function segments(path: string): string {
 
 /** At most `limit` characters; what is cut ends in three dots. */
 export function cut(text: string, limit: number): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   return characters.length <= limit ? text : `${characters.slice(0, limit - 1).join('')}…`;
 }

@@ -61,5 +61,6 @@ function whyNoAnswer(
   if (stopping.aborted) return 'the controller was stopped before the answer came';
   if (timeout.aborted) return `no answer within ${timeoutMs} ms`;
   const { cause, code } = error as { readonly cause?: { readonly code?: unknown }; readonly code?: unknown };
-  return `no answer: ${String(cause?.code ?? code ?? 'connection failed')}`;
+  const known = cause?.code ?? code;
+  return `no answer: ${typeof known === 'string' ? known : 'connection failed'}`;
 }

@@ -1,5 +1,4 @@
 import { globPattern } from './matches-glob.js';
-import { isNoCommit } from './payload.js';
 import type { Deployable } from './push-event.js';
 
 /** Whether a push touched one of some paths; or only the repository can tell. */
@@ -17,7 +16,7 @@ export function pathsChanged(patterns: readonly string[], event: Deployable): Pa
   if (patterns.length === 0 || event.kind === 'tag') return { changed: true };
   if (event.forced === true) return ask('the push was forced');
   if (event.changedPaths === null) return ask('the delivery does not name every path');
-  if (isNoCommit(event.before)) return ask('the branch is new');
+  if (/^0+$/.test(event.before)) return ask('the branch is new');
   if (touches(patterns, event.changedPaths)) return { changed: true };
   return event.forced === false
     ? { changed: false }

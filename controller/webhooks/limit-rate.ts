@@ -20,12 +20,17 @@ export function limitSenders(limit: number): RequestHandler {
     // Its checks complain on the console; which proxies are trusted is the operator's to say.
     validate: false,
     skipSuccessfulRequests: true,
-    requestWasSuccessful: (_request, response) => response.statusCode >= 500 || (response as WebhookResponse).locals.verified === true,
+    requestWasSuccessful: (_request, response) =>
+      response.statusCode >= 500 || (response as WebhookResponse).locals.verified === true,
     handler: (_request, _response, next) => {
       next(
-        new FraisierError('rate_limited', `more than ${limit} unverified deliveries a minute from one address`, {
-          hint: 'wait a minute, then send it again; a git host whose secret is right is not held up by this',
-        }),
+        new FraisierError(
+          'rate_limited',
+          `more than ${limit} unverified deliveries a minute from one address`,
+          {
+            hint: 'wait a minute, then send it again; a git host whose secret is right is not held up by this',
+          },
+        ),
       );
     },
   });

@@ -59,7 +59,11 @@ async function lookAt(
 }
 
 /** Told by a delivery, or on its way to every environment by another trigger. */
-async function isKnown(ledger: Ledger, { branch, environments }: WatchedBranch, head: string): Promise<boolean> {
+async function isKnown(
+  ledger: Ledger,
+  { branch, environments }: WatchedBranch,
+  head: string,
+): Promise<boolean> {
   if (await ledger.wasDelivered(branch, head)) return true;
   for (const { fraise, name: environment } of environments) {
     const last = (await ledger.unfinishedDeployments({ fraise, environment })).at(-1);

@@ -52,8 +52,7 @@ export async function queueDeployments(
 }
 
 type One = { readonly remarks: readonly Reason[] } & (
-  | { readonly queued: boolean }
-  | { readonly doubt: Doubt }
+  { readonly queued: boolean } | { readonly doubt: Doubt }
 );
 
 async function queueOne(tx: Ledger, push: PushToQueue, target: RouteTarget, id: string): Promise<One> {
@@ -71,18 +70,18 @@ async function queueOne(tx: Ledger, push: PushToQueue, target: RouteTarget, id: 
   for (const older of superseded) await supersede(tx, older, inserted);
   if (place.newer !== null) await supersede(tx, inserted, place.newer);
   else await tell(tx, 'deployment_queued', inserted, 'queued');
-  await record(tx, push, inserted, superseded);
+  await record(tx, push.delivery, target, inserted, superseded);
   const remarks = [paths.remark, place.remark].filter((one) => one !== null);
   return { queued: true, remarks };
 }
 
 async function record(
   tx: Ledger,
-  { delivery, targets }: PushToQueue,
+  delivery: DeliveryRow,
+  { event: { sender } }: RouteTarget,
   { id, fraise, environment, commit }: DeploymentRow,
   superseded: readonly DeploymentRow[],
 ): Promise<void> {
-  const sender = targets[0]?.event.sender ?? '';
   const supersedes = superseded.map((one) => one.id).join(' ');
   await tx.audit({
     actor: `webhook:${delivery.provider}`,

@@ -25,7 +25,7 @@ export async function recordMissedPush(
   const body = bodyOf({ repository, branch, commit });
   const event = missedPushOf(body);
   const routed = routeDelivery(configuration, [event], []);
-  const targets = wantedOf(routed, watched);
+  const targets = 'targets' in routed ? routed.targets.filter(deploysMissed) : [];
   const delivery: NewDelivery = {
     id: newId('w'),
     provider: watched.environments[0].provider,
@@ -55,12 +55,9 @@ export async function recordMissedPush(
   });
 }
 
-/** Those among the watched that are to be deployed. */
-function wantedOf(routed: Routed, { environments }: WatchedBranch): readonly RouteTarget[] {
-  if (!('targets' in routed)) return [];
-  return routed.targets.filter(
-    ({ environmentConfig: one }) => one.missedPush === 'deploy' && environments.includes(one),
-  );
+/** Whether a target is looked after, and deployed when its push was missed. */
+export function deploysMissed({ environmentConfig: one }: RouteTarget): boolean {
+  return one.missedPushCheckMs !== null && one.missedPush === 'deploy';
 }
 
 function verdictOf(

@@ -82,7 +82,10 @@ function withoutStarted(
     return deployment === undefined ? [] : [{ target, deployment }];
   });
   const targets = wanted.filter((target) => done.every((one) => one.target !== target));
-  const reasons = [...done.map(({ deployment }) => alreadyDeployed(deployment)), ...(why === null ? [] : [why])];
+  const reasons = [
+    ...done.map(({ deployment }) => alreadyDeployed(deployment)),
+    ...(why === null ? [] : [why]),
+  ];
   return {
     targets,
     verdict: {
@@ -138,6 +141,7 @@ async function signersNow({ readConfiguration, edges }: Replayer, old: DeliveryR
   const signers = placesOf(current.configuration, old.provider).filter(({ secret }) => secret.path === path);
   if (signers.length > 0) return { current, signers };
   // A secret of the git host that is gone was rotated; it spoke for every repository there.
-  if (path.startsWith(`git.${old.provider}.`)) return { current, signers: [{ secret: { path, template: '' }, of: null }] };
+  if (path.startsWith(`git.${old.provider}.`))
+    return { current, signers: [{ secret: { path, template: '' }, of: null }] };
   throw notReplayable(old, 'secret_gone', `${path}, which signed it, is configured no more`);
 }

@@ -15,6 +15,7 @@ import { missedPushOf } from './missed-push.js';
 import { isPush } from './order-pushes.js';
 import type { PushEvents } from './push-event.js';
 import { queueDeployments } from './queue-deployments.js';
+import { deploysMissed } from './record-missed-push.js';
 import { routeDelivery } from './route-delivery.js';
 
 export interface Settler {
@@ -38,9 +39,10 @@ export async function settleDelivery(settler: Settler, delivery: DeliveryRow): P
   const { edges } = settler;
   let answers = NO_ANSWERS;
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
-    const current = await settler.readConfiguration(edges.ledger);
+    // Nothing is routed, and so nothing is pending, before there is one; none is ever removed.
+    const current = (await settler.readConfiguration(edges.ledger)) as AppliedConfiguration;
     const doubts = await edges.ledger.transaction((tx) => settle(edges, tx, delivery.id, current, answers));
-    if (current === null || doubts.length === 0) return;
+    if (doubts.length === 0) return;
     const late = (await edges.ledger.now()).getTime() - delivery.receivedAt.getTime() >= PATIENCE_MS;
     const asked = await askAll(edges, current.configuration, doubts);
     if (asked.again && !late) break;
@@ -54,13 +56,15 @@ async function settle(
   edges: Edges,
   tx: Ledger,
   id: string,
-  current: AppliedConfiguration | null,
+  current: AppliedConfiguration,
   answers: Answers,
 ): Promise<readonly Doubt[]> {
   const delivery = await tx.holdDelivery(id);
-  if (delivery?.verdict !== 'pending' || current === null) return [];
+  if (delivery?.verdict !== 'pending') return [];
   const routed = await routeAgain(tx, current.configuration, delivery);
-  const targets = 'targets' in routed ? await notQueued(tx, routed.targets, delivery) : [];
+  const isWanted = (target: RouteTarget) => delivery.event !== 'missed_push' || deploysMissed(target);
+  const wanted = 'targets' in routed ? routed.targets.filter(isWanted) : [];
+  const targets = await notQueued(tx, wanted, delivery);
   const push = { targets, delivery, configRevision: current.revision, answers };
   const { deployments, remarks, doubts } = await queueDeployments(tx, edges.newId, push);
   if (doubts.length > 0) return doubts;

@@ -31,7 +31,7 @@ export function startSettling(edges: Edges, { onError, pollMs = POLL_MS }: Settl
   let taking: Promise<void> | null = null;
   let again = false;
   let stopped = false;
-  let nextPoll = () => {};
+  let nextPoll: () => void;
 
   const settleOne = (delivery: DeliveryRow): void => {
     const work: Promise<void> = settleDelivery(settler, delivery)
@@ -62,7 +62,6 @@ export function startSettling(edges: Edges, { onError, pollMs = POLL_MS }: Settl
     }
   };
   const poll = (): void => {
-    if (stopped) return;
     look();
     nextPoll = edges.after(pollMs, poll);
   };

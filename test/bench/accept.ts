@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { withCluster } from '../support/cluster.js';
 import { signedPush } from '../support/github.js';
+import { withAdnanhWebhook } from './adnanh-webhook.js';
 import { figure, median, type Figure } from './figures.js';
 import { loopbackAddresses, postAll, type Addresses, type Delivery, type Load } from './load.js';
 
@@ -12,6 +13,9 @@ const ROUNDS = 3;
 const DELIVERIES = 200;
 const SECRET = 'a secret of the bench';
 const REPOSITORY = 'https://github.com/acme/bench.git';
+
+/** All deliveries of the bench are of one repository. */
+const NO_LIMIT = { FRAISIER_REPOSITORY_RATE_LIMIT: '1000000' };
 
 const CONFIGURATION = `name: bench
 git: { provider: github, github: { webhook_secret: "${SECRET}" } }
@@ -25,39 +29,58 @@ fraises:
 
 /**
  * How long a push takes to be verified, stored, routed and queued (all committed), beside an express handler that answers
- * without doing anything. In turns, and the medians of the rounds.
+ * without doing anything, and beside adnanh/webhook, which verifies and stores nothing. In turns, and the medians of the
+ * rounds.
  */
 export async function webhookAcceptance(): Promise<readonly Figure[]> {
   const addresses = loopbackAddresses();
-  return withCluster({ agents: [], configuration: CONFIGURATION }, ({ http }) =>
-    withBareExpress(async (bare) => {
-      const ours = `${http}/webhook`;
-      for (const url of [bare, ours]) await postAll(url, deliveries(300), 4, addresses);
-      const figures: Figure[] = [];
-      for (const connections of CONNECTIONS)
-        figures.push(...(await inTurns({ ours, bare }, connections, addresses)));
-      return figures;
-    }),
+  return withCluster({ agents: [], configuration: CONFIGURATION, environment: NO_LIMIT }, ({ http }) =>
+    withBareExpress((bare) =>
+      withAdnanhWebhook(SECRET, async (adnanh) => {
+        const ours = `${http}/webhook`;
+        const others = [{ what: 'bare express', url: bare }];
+        if (adnanh !== null) others.push({ what: 'adnanh/webhook', url: adnanh });
+        for (const url of [ours, ...others.map((one) => one.url)])
+          await postAll(url, deliveries(300), 4, addresses);
+        const figures: Figure[] = [];
+        for (const connections of CONNECTIONS)
+          figures.push(...(await inTurns(ours, others, connections, addresses)));
+        return figures;
+      }),
+    ),
   );
 }
 
+interface Other {
+  readonly what: string;
+  readonly url: string;
+}
+
 async function inTurns(
-  { ours, bare }: { readonly ours: string; readonly bare: string },
+  ours: string,
+  others: readonly Other[],
   connections: number,
   addresses: Addresses,
 ): Promise<readonly Figure[]> {
-  const [own, beside]: [Load[], Load[]] = [[], []];
+  const own: Load[] = [];
+  const beside = new Map<string, Load[]>(others.map(({ what }) => [what, []]));
   for (let round = 0; round < ROUNDS; round += 1) {
-    beside.push(await postAll(bare, deliveries(DELIVERIES), connections, addresses));
+    for (const { what, url } of others)
+      beside.get(what)?.push(await postAll(url, deliveries(DELIVERIES), connections, addresses));
     own.push(await postAll(ours, deliveries(DELIVERIES), connections, addresses));
   }
   const name = `accept a push, ${connections} connection${connections === 1 ? '' : 's'}`;
-  const compared = (what: keyof Load, unit: Figure['unit'], called: string): Figure =>
-    figure(`${name}, ${called}`, median(own.map((load) => load[what])), unit, {
-      what: 'bare express',
-      value: median(beside.map((load) => load[what])),
-    });
-  return [compared('p50', 'ms', 'p50'), compared('p99', 'ms', 'p99'), compared('perSecond', '1/s', 'rate')];
+  const middle = (loads: readonly Load[], what: keyof Load): number =>
+    median(loads.map((load) => load[what]));
+  const compared = (what: keyof Load, unit: Figure['unit'], called: string): readonly Figure[] =>
+    [...beside].map(([other, loads]) =>
+      figure(`${name}, ${called}`, middle(own, what), unit, { what: other, value: middle(loads, what) }),
+    );
+  return [
+    ...compared('p50', 'ms', 'p50'),
+    ...compared('p99', 'ms', 'p99'),
+    ...compared('perSecond', '1/s', 'rate'),
+  ];
 }
 
 function deliveries(count: number): readonly Delivery[] {

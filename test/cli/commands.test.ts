@@ -118,7 +118,9 @@ describe('fraisier, asked by people and programs', () => {
       .and.not.include('refs/heads/main');
     expect(await answer('webhooks', 'show', 'w_1', '--body')).to.include('{"ref":"refs/heads/main"}');
     expect(await answer('webhooks', '--fraise', 'checkout', '--since', '7d')).to.include('w_1');
-    expect(await answer('webhooks', 'replay', 'w_1')).to.include('w_1 was judged again as w_9').and.include('queued d_9');
+    expect(await answer('webhooks', 'replay', 'w_1'))
+      .to.include('w_1 was judged again as w_9')
+      .and.include('queued d_9');
     expect(await answer('webhooks', 'setup', 'checkout'))
       .to.include('https://deploy.example.com/webhook/github')
       .and.include("git.github.webhook_secret resolves to (WEBHOOK_SECRET of the controller's environment)");

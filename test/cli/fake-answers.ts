@@ -260,7 +260,8 @@ export function getWebhook({ id, withBody }: control.WebhookRef): control.Webhoo
 }
 
 export function replayWebhook({ id }: control.WebhookRef): control.Webhook {
-  if (id !== WEBHOOK.id) throw new FraisierError('not_replayable', `${id} cannot be replayed: its body is no longer kept`);
+  if (id !== WEBHOOK.id)
+    throw new FraisierError('not_replayable', `${id} cannot be replayed: its body is no longer kept`);
   return { ...WEBHOOK, id: 'w_9', originalId: id, replayedBy: 'ana', deployments: ['d_9'] };
 }
 

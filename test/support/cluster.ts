@@ -76,6 +76,9 @@ export class Cluster {
   /** As the command line speaks to the controller, without starting a process: for waiting. */
   readonly control: Control;
   readonly #agents = new Map<string, Program>();
+  readonly #others: Program[] = [];
+  readonly #databaseUrl: string | undefined;
+  readonly #environment: Readonly<Record<string, string>>;
   readonly #dropDatabase: () => Promise<void>;
 
   /** Prepares folder, ports and database; starts nothing. */
@@ -104,6 +107,8 @@ export class Cluster {
     this.socket = `unix:${join(folder, 'fraisier.sock')}`;
     this.control = new Control({ kind: 'socket', address: this.socket, path: join(folder, 'fraisier.sock') });
     this.separateHosts = options.separateHosts ?? false;
+    this.#databaseUrl = database?.url;
+    this.#environment = options.environment ?? {};
     this.#dropDatabase = database?.drop ?? (() => Promise.resolve());
     const addresses = ['--http', http, '--grpc', grpc, '--agents', agents, '--advertise', '127.0.0.1'];
     const places = ['--socket', join(folder, 'fraisier.sock'), '--state', join(folder, 'controller')];
@@ -126,6 +131,40 @@ export class Cluster {
     const found = this.#agents.get(name);
     if (found === undefined) throw new Error(`this cluster has no agent ${name}`);
     return found;
+  }
+
+  /**
+   * Starts one more controller over the same database and with the same key; returns its address for webhooks. Needs a
+   * database that controllers can share: not the embedded one.
+   */
+  async addController(): Promise<string> {
+    if (this.#databaseUrl === undefined)
+      throw new Error('controllers can share only a database of their own');
+    const name = `controller-${this.#others.length + 2}`;
+    const [http, grpc, agents] = (await freePorts(3)).map((port) => `127.0.0.1:${port}`) as [
+      string,
+      string,
+      string,
+    ];
+    const addresses = ['--http', http, '--grpc', grpc, '--agents', agents, '--advertise', '127.0.0.1'];
+    const places = ['--socket', join(this.folder, `${name}.sock`), '--state', join(this.folder, name)];
+    const key = ['--key-file', join(this.folder, 'controller', 'key')];
+    const program = new Program({
+      name,
+      argv: [process.execPath, FRAISIER, 'controller', ...addresses, ...places, ...key],
+      environment: { ...plainEnvironment(), DATABASE_URL: this.#databaseUrl, ...this.#environment },
+      cwd: this.folder,
+      logFile: join(this.folder, `${name}.log`),
+      ready: async (signal) => {
+        await until(`${name} to be healthy`, () => isHealthy(`http://${http}`), {
+          timeoutMs: 60_000,
+          signal,
+        });
+      },
+    });
+    this.#others.push(program);
+    await program.start();
+    return `http://${http}`;
   }
 
   /** The end of an agent's log; empty when there is no such agent. */
@@ -172,7 +211,7 @@ export class Cluster {
   async stop(): Promise<readonly string[]> {
     this.control.close();
     await Promise.all([...this.#agents.values()].map((agent) => agent.stop()));
-    await this.controller.stop();
+    await Promise.all([this.controller, ...this.#others].map((controller) => controller.stop()));
     await this.#dropDatabase();
     const killed: string[] = [];
     for (const folder of [...(await movedDatabase(this.folder)), this.folder]) {

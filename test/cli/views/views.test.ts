@@ -399,7 +399,9 @@ describe('views of what is', () => {
       .and.include('  header       x-github-event: push\n')
       .and.include('  body         20 bytes, of which these are the first 7\n')
       .and.match(/\n\{ \[2J\n\}\n$/);
-    expect(webhookWhole(Webhook.fromPartial({ bodyBytes: 20 }), PLAIN)).to.include('20 bytes: show it with --body');
+    expect(webhookWhole(Webhook.fromPartial({ bodyBytes: 20 }), PLAIN)).to.include(
+      '20 bytes: show it with --body',
+    );
     const whole = { bodyBytes: 2, body: Buffer.from('{}') };
     expect(webhookWhole(Webhook.fromPartial(whole), PLAIN)).to.include('  body         2 bytes\n');
   });

@@ -19,6 +19,7 @@ import type { DeploymentStatus, RunStatus } from '../../../controller/deployment
 import { FraisierError, reason } from '../../../proto/error-codes.js';
 import { MigrationState, Rollback } from '../../../proto/gen/fraisier/v1/plan.js';
 import { until } from '../../support/until.js';
+import { pendingContract } from './pending-contract.js';
 import {
   chunk,
   COMMIT,
@@ -48,6 +49,8 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
     ledger = opened.ledger;
   });
   afterEach(async () => await opened.close());
+
+  pendingContract(() => ledger);
 
   describe('transactions', () => {
     it('keep all of their writes', async () => {

@@ -78,7 +78,10 @@ describe('the records', function () {
       const page = await records.deliveries({ ...EVERY, limit: 1, cursor: null, verdict: null });
       expect(page.rows).to.deep.equal([{ ...second, body: null, bodyBytes: 4 }]);
       const rest = await records.deliveries({ ...EVERY, limit: 1, cursor: page.next, verdict: null });
-      expect(rest).to.deep.equal({ rows: [{ ...first, body: null, bodyBytes: 4, deployments: [id] }], next: null });
+      expect(rest).to.deep.equal({
+        rows: [{ ...first, body: null, bodyBytes: 4, deployments: [id] }],
+        next: null,
+      });
       expect(
         (await records.deliveries({ ...EVERY, limit: 9, cursor: null, verdict: 'deployed' })).rows,
       ).to.have.lengthOf(1);
@@ -109,7 +112,11 @@ describe('the records', function () {
       const whole = { ...first, bodyBytes: 4, repeatedBy: [second.id, replay.id] };
       expect(await records.delivery(first?.id ?? '', true)).to.deep.equal(whole);
       expect(await records.delivery(first?.id ?? '', false)).to.deep.equal({ ...whole, body: null });
-      expect(await records.delivery(replay.id, true)).to.deep.equal({ ...replay, bodyBytes: null, repeatedBy: [] });
+      expect(await records.delivery(replay.id, true)).to.deep.equal({
+        ...replay,
+        bodyBytes: null,
+        repeatedBy: [],
+      });
     });
   });
 

@@ -41,7 +41,10 @@ describe('what is no longer kept', function () {
   }
 
   async function withBody(): Promise<readonly string[]> {
-    const rows = await db('tb_webhook_event').whereNotNull('body').orderBy('position').select<{ id: string }[]>('id');
+    const rows = await db('tb_webhook_event')
+      .whereNotNull('body')
+      .orderBy('position')
+      .select<{ id: string }[]>('id');
     return rows.map((row) => row.id);
   }
 
@@ -57,14 +60,20 @@ describe('what is no longer kept', function () {
 
   it('are bodies that are too old: the row and its id stay', async () => {
     const [old, young] = [await received(31), await received(29)];
-    expect(await removeOld(db, { ...FOR_EVER, bodiesMs: 30 * DAY_MS })).to.deep.equal({ ...NOTHING, bodiesMs: 1 });
+    expect(await removeOld(db, { ...FOR_EVER, bodiesMs: 30 * DAY_MS })).to.deep.equal({
+      ...NOTHING,
+      bodiesMs: 1,
+    });
     expect(await withBody()).to.deep.equal([young]);
     expect(await all('tb_webhook_event')).to.deep.equal([old, young]);
   });
 
   it('are the oldest bodies when all together are too large', async () => {
     const ids = [await received(3), await received(2), await received(1), await received(0)];
-    expect(await removeOld(db, { ...FOR_EVER, bodiesBytes: 250 })).to.deep.equal({ ...NOTHING, bodiesBytes: 2 });
+    expect(await removeOld(db, { ...FOR_EVER, bodiesBytes: 250 })).to.deep.equal({
+      ...NOTHING,
+      bodiesBytes: 2,
+    });
     expect(await withBody()).to.deep.equal(ids.slice(2));
     expect(await removeOld(db, { ...FOR_EVER, bodiesBytes: 250 })).to.deep.equal(NOTHING);
   });
@@ -113,8 +122,13 @@ describe('what is no longer kept', function () {
     for (const id of ['q_old', 'q_young']) {
       await ledger.insertQuestion({ id, host: 'web-1', question: new Uint8Array([1]), deadlineMs: 1000 });
     }
-    await db('tb_question').where({ id: 'q_old' }).update({ expires_at: db.raw(`now() - interval '25 hours'`) });
-    expect(await removeOld(db, { ...FOR_EVER, questionsMs: DAY_MS })).to.deep.equal({ ...NOTHING, questionsMs: 1 });
+    await db('tb_question')
+      .where({ id: 'q_old' })
+      .update({ expires_at: db.raw(`now() - interval '25 hours'`) });
+    expect(await removeOld(db, { ...FOR_EVER, questionsMs: DAY_MS })).to.deep.equal({
+      ...NOTHING,
+      questionsMs: 1,
+    });
     expect(await all('tb_question')).to.deep.equal(['q_young']);
   });
 

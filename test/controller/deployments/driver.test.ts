@@ -52,6 +52,34 @@ describe('the driver', () => {
     await driver.stop();
   });
 
+  it('takes up a few at a time, each of them in the end, so that connections are left for others', async () => {
+    const edges = await memoryEdges('');
+    let inside = 0;
+    let most = 0;
+    const seen = new Set<string>();
+    const doors: (() => void)[] = [];
+    const ledger = {
+      ...edges.ledger,
+      transaction: async (work: (tx: Ledger) => Promise<unknown>) => {
+        inside += 1;
+        most = Math.max(most, inside);
+        await new Promise<void>((resolve) => doors.push(resolve));
+        inside -= 1;
+        const peek = (id: string) => Promise.resolve(seen.add(id) && null);
+        return work({ deployment: peek } as unknown as Ledger);
+      },
+    } as Ledger;
+    const driver = startDriver({ ...edges, ledger }, { onError });
+    for (let n = 0; n < 12; n += 1) await edges.ledger.wake({ about: 'deployment', id: `d_${n}` });
+    await until('all of them', () => {
+      doors.splice(0, 1).forEach((open) => open());
+      return seen.size === 12;
+    });
+    expect(most).to.equal(5);
+    doors.forEach((open) => open());
+    await driver.stop();
+  });
+
   it('stops with what it has in hand, and takes up nothing more', async () => {
     const edges = await memoryEdges();
     await queue(edges);

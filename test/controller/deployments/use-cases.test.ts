@@ -475,6 +475,16 @@ describe('the configuration', () => {
       ['production', ['web-1', 'web-2'], COMMIT, false],
       ['staging', [], '', true],
     ]);
+    for (const [written, shown] of [
+      ['branch: "release/*"', 'release/*'],
+      ['tags: "v*"', ''],
+      ['branch: next', 'next'],
+    ] as const) {
+      const [one] = await listFraises(
+        await memoryEdges(SAMPLE_CONFIGURATION.replace('branch: develop', written)),
+      );
+      expect(one?.environments.map(({ branch }) => branch)).to.deep.equal(['main', shown]);
+    }
   });
 });
 

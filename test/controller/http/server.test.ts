@@ -254,8 +254,7 @@ describe('a delivery over HTTP', () => {
     let away = true;
     const failing: Ledger = {
       ...ledger,
-      currentConfiguration: () =>
-        away ? Promise.reject(new Error('away')) : ledger.currentConfiguration(),
+      currentConfiguration: () => (away ? Promise.reject(new Error('away')) : ledger.currentConfiguration()),
     };
     await withHttp(
       failing,

@@ -56,7 +56,9 @@ describe('a connection', function () {
           } finally {
             clearInterval(trickle);
           }
-          expect(heard()).to.match(/^HTTP\/1\.1 408 Request Timeout\r\n/).and.match(/Connection: close/);
+          expect(heard())
+            .to.match(/^HTTP\/1\.1 408 Request Timeout\r\n/)
+            .and.match(/Connection: close/);
           expect(bodyOf(heard())).to.deep.equal({
             error_type: 'request_timeout',
             message: 'the request was not sent in time',
@@ -77,7 +79,11 @@ describe('a connection', function () {
 
   for (const [what, sent, status] of [
     ['speaks no HTTP', 'hello\r\n\r\n', '400 Bad Request'],
-    ['sends endless headers', `GET / HTTP/1.1\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`, '431 Request Header Fields Too Large'],
+    [
+      'sends endless headers',
+      `GET / HTTP/1.1\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`,
+      '431 Request Header Fields Too Large',
+    ],
   ] as const) {
     it(`that ${what} is told so in the shape of all errors`, () =>
       withDoor((sender) =>
@@ -94,7 +100,9 @@ describe('a connection', function () {
     withDoor(async (sender) => {
       await withSocket(sender, async (socket) => {
         socket.write('POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n');
-        await until('the first half to be sent', () => Promise.resolve(socket.bytesWritten > 0), { timeoutMs: 5000 });
+        await until('the first half to be sent', () => Promise.resolve(socket.bytesWritten > 0), {
+          timeoutMs: 5000,
+        });
         socket.resetAndDestroy();
       });
       expect((await sender.send(aPush())).status).to.equal(202);

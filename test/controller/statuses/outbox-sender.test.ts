@@ -328,7 +328,7 @@ for (const [where, openStore] of Object.entries(STORES)) {
 
     it('sends each once when several controllers share the work', async () => {
       const server = await hostOf('github');
-      for (const _ of [1, 2, 3]) lab.start();
+      for (let i = 0; i < 3; i += 1) lab.start();
       for (const n of [1, 2, 3, 4, 5, 6])
         await lab.tell(
           await lab.deployment('github', { environment: 'production', commit: `${n}`.repeat(40) }),

@@ -48,11 +48,7 @@ export async function whileAnswering(
         const body = Question.decode(question).question as Asked;
         asked.push(inShort(body));
         const answerBody = answer(body);
-        await ledger.answerQuestion(
-          id,
-          host,
-          Answer.encode({ questionId: id, answer: answerBody }).finish(),
-        );
+        await ledger.answerQuestion(id, host, Answer.encode({ questionId: id, answer: answerBody }).finish());
       }
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
@@ -67,7 +63,10 @@ export async function whileAnswering(
 }
 
 /** As git would answer of a linear history, the oldest first, in which each commit changed the paths named for it. */
-export function fromHistory(history: readonly string[], paths: Readonly<Record<string, readonly string[]>> = {}) {
+export function fromHistory(
+  history: readonly string[],
+  paths: Readonly<Record<string, readonly string[]>> = {},
+) {
   return (asked: Asked): Body => {
     const place = (commit: string): number => history.indexOf(commit);
     if (asked.$case === 'isAncestor') {

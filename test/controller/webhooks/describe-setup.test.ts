@@ -29,7 +29,11 @@ describe('setting a webhook up', () => {
   });
 
   it('says which secret cannot be used, and why the address may be another', () => {
-    const setup = describeSetup(applied(CONFIGURATION), 'shop', { ...PLACE, environment: {}, note: 'behind a proxy' });
+    const setup = describeSetup(applied(CONFIGURATION), 'shop', {
+      ...PLACE,
+      environment: {},
+      note: 'behind a proxy',
+    });
     expect(setup.urlNote).to.equal('behind a proxy');
     expect(setup.secrets[0]?.usable).to.equal(false);
   });
@@ -40,10 +44,10 @@ describe('setting a webhook up', () => {
     ['bitbucket', 'Repository push (Data Center: repo:refs_changed)'],
   ] as const) {
     it(`at ${provider} uses its words, and says when no secret is configured`, () => {
-      const text = CONFIGURATION.replace(/^git: .*$/m, `git: { provider: ${provider}, ${provider}: {} }`).replace(
-        / +repository: .*\n/,
-        '',
-      );
+      const text = CONFIGURATION.replace(
+        /^git: .*$/m,
+        `git: { provider: ${provider}, ${provider}: {} }`,
+      ).replace(/ +repository: .*\n/, '');
       const setup = describeSetup(applied(text), 'shop', PLACE);
       expect(setup.events[0]).to.equal(event);
       expect(setup).to.deep.include({
@@ -56,7 +60,10 @@ describe('setting a webhook up', () => {
   }
 
   it('of a fraise with a secret of its own names that one', () => {
-    const own = CONFIGURATION.replace('    type: api\n', '    type: api\n    webhook_secret: ${SHOP_SECRET}\n');
+    const own = CONFIGURATION.replace(
+      '    type: api\n',
+      '    type: api\n    webhook_secret: ${SHOP_SECRET}\n',
+    );
     const { secrets } = describeSetup(applied(own), 'shop', PLACE);
     expect(secrets.every((one) => one.path.startsWith('fraises.shop.') && !one.usable)).to.equal(true);
   });

@@ -24,7 +24,10 @@ const ANA = { name: 'ana', role: 'deployer' } as const;
 const TWO_FOR_DEVELOP = `${CONFIGURATION}  develop: [{ fraise: shop, environment: production }]\n`;
 /** A fraise whose own secret signs for it, and the git host's. */
 const OWN_SECRET = 'the-own-secret-of-this-one-fraise';
-const WITH_OWN = CONFIGURATION.replace('    type: api\n', `    type: api\n    webhook_secret: "${OWN_SECRET}"\n`);
+const WITH_OWN = CONFIGURATION.replace(
+  '    type: api\n',
+  `    type: api\n    webhook_secret: "${OWN_SECRET}"\n`,
+);
 
 async function replay(ledger: Ledger, id: string): Promise<string> {
   const edges = { ...edgesOn(ledger), newId: fresh };
@@ -36,7 +39,9 @@ function fresh(prefix: string): string {
   return `${prefix}_again${(made += 1)}`;
 }
 
-async function refusedWith(work: Promise<unknown>): Promise<{ code: string; why: string | undefined; message: string }> {
+async function refusedWith(
+  work: Promise<unknown>,
+): Promise<{ code: string; why: string | undefined; message: string }> {
   const error: unknown = await work.then(
     () => null,
     (failure: unknown) => failure,
@@ -93,11 +98,9 @@ for (const [name, open] of [
       expect(deployment).to.include({ environment: 'staging', commit: commit('c'), webhookId: id });
       expect((await row(old.id)).claimed).to.equal(false);
       expect(await delivered(push)).to.include({ verdict: 'duplicate', originalId: id });
-      expect((await store.audit()).map((entry) => [entry.actor, entry.action, entry.subject])).to.deep.include([
-        'ana',
-        'webhook_replayed',
-        id,
-      ]);
+      expect(
+        (await store.audit()).map((entry) => [entry.actor, entry.action, entry.subject]),
+      ).to.deep.include(['ana', 'webhook_replayed', id]);
     });
 
     it('that deployed already deploys nothing twice, and says what did and how to go on', async () => {
@@ -105,7 +108,12 @@ for (const [name, open] of [
       const [first] = await store.deployments();
       const id = await replay(store.ledger, old.id);
       const again = await row(id);
-      expect(again).to.deep.include({ verdict: 'duplicate', deployments: [], originalId: old.id, claimed: false });
+      expect(again).to.deep.include({
+        verdict: 'duplicate',
+        deployments: [],
+        originalId: old.id,
+        claimed: false,
+      });
       expect(again.reason).to.deep.include({
         code: 'duplicate_delivery',
         hint: `fraisier deploy shop staging --commit ${commit('c')}`,
@@ -119,7 +127,10 @@ for (const [name, open] of [
       const old = await delivered(aPush());
       await configure(store.ledger, TWO_FOR_DEVELOP);
       const id = await replay(store.ledger, old.id);
-      expect((await store.deployments()).map((one) => one.environment)).to.deep.equal(['staging', 'production']);
+      expect((await store.deployments()).map((one) => one.environment)).to.deep.equal([
+        'staging',
+        'production',
+      ]);
       const second = await row(id);
       expect(second.verdict).to.equal('deployed');
       expect(second.reason?.message).to.match(/^shop staging was left out/);
@@ -140,7 +151,9 @@ for (const [name, open] of [
     it('keeps its place among other pushes: what was pushed later is not undone by it', async () => {
       const old = await delivered(aPush({ branch: 'topic', pushedAt: new Date('2026-05-01T12:00:00Z') }));
       await configure(store.ledger, `${CONFIGURATION}  topic: [{ fraise: shop, environment: staging }]\n`);
-      const newer = await delivered(aPush({ commit: commit('d'), pushedAt: new Date('2026-05-01T12:05:00Z') }));
+      const newer = await delivered(
+        aPush({ commit: commit('d'), pushedAt: new Date('2026-05-01T12:05:00Z') }),
+      );
       await replay(store.ledger, old.id);
       const [live, late] = await store.deployments();
       expect(live).to.include({ webhookId: newer.id, status: 'queued' });
@@ -162,17 +175,30 @@ for (const [name, open] of [
       const own = await delivered(aPush({ secret: OWN_SECRET, commit: commit('e') }));
       await configure(store.ledger, TWO_FOR_DEVELOP.replace(`, "${OLD_SECRET}"`, ''));
       expect((await row(await replay(store.ledger, hosts.id))).verdict).to.equal('deployed');
-      expect(await refusedWith(replay(store.ledger, own.id))).to.include({ code: 'not_replayable', why: 'secret_gone' });
+      expect(await refusedWith(replay(store.ledger, own.id))).to.include({
+        code: 'not_replayable',
+        why: 'secret_gone',
+      });
       await configure(store.ledger, WITH_OWN.replace(OWN_SECRET, 'another-own-secret-of-the-fraise'));
       expect((await row(await replay(store.ledger, own.id))).verdict).to.equal('duplicate');
     });
 
     it('that was never verified, whose body is gone or that still waits is refused, and nothing is stored', async () => {
       const forged = await delivered(aPush({ secret: 'not the one' }));
-      const { deployments: _none, receivedAt: _then, claimed: _not, ...whole } = await row((await delivered(aPush())).id);
+      const {
+        deployments: _none,
+        receivedAt: _then,
+        claimed: _not,
+        ...whole
+      } = await row((await delivered(aPush())).id);
       const gone = await store.ledger.insertDelivery({ ...whole, id: 'w_gone', body: null });
       const why = reason('paths_unknown', 'an agent is being asked');
-      const waits = await store.ledger.insertDelivery({ ...whole, id: 'w_waits', verdict: 'pending', reason: why });
+      const waits = await store.ledger.insertDelivery({
+        ...whole,
+        id: 'w_waits',
+        verdict: 'pending',
+        reason: why,
+      });
       const alien = await store.ledger.insertDelivery({ ...whole, id: 'w_alien', provider: 'sourceforge' });
       const before = (await store.deliveries()).length;
       for (const [{ id }, because] of [
@@ -196,7 +222,15 @@ describe('replaying a delivery', () => {
     const { ledger } = await memoryStore();
     const { headers, body } = aPush();
     await ledger.insertDelivery({
-      ...{ id: 'w_1', provider: 'github', deliveryId: 'x', event: 'push', repository: '', branch: '', tag: '' },
+      ...{
+        id: 'w_1',
+        provider: 'github',
+        deliveryId: 'x',
+        event: 'push',
+        repository: '',
+        branch: '',
+        tag: '',
+      },
       ...{ commit: '', sender: '', verdict: 'ignored', reason: null, originalId: null },
       headers,
       body,

@@ -1,5 +1,9 @@
 import { expect } from 'chai';
+import { newDelivery } from '../db/samples.js';
+import { configurationReader } from '../../../controller/webhooks/current-configuration.js';
+import { settleDelivery } from '../../../controller/webhooks/settle-delivery.js';
 import { startSettling } from '../../../controller/webhooks/settle-pending.js';
+import type { WakeTopic } from '../../../controller/deployments/ledger.js';
 import { reason } from '../../../proto/error-codes.js';
 import { signedPush, signedTag, type PushToSign } from '../../support/github.js';
 import { until } from '../../support/until.js';
@@ -69,7 +73,11 @@ for (const [name, open] of STORES) {
           pollMs: 10,
         });
         const isDone = async () => (await store.deliveries()).every((one) => one.verdict !== 'pending');
-        await until('no delivery to be pending', isDone, { everyMs: 5 }).finally(() => settling.stop());
+        try {
+          await until('no delivery to be pending', isDone, { everyMs: 5 });
+        } finally {
+          await settling.stop();
+        }
         expect(errors).to.deep.equal([]);
       });
     }
@@ -150,7 +158,9 @@ for (const [name, open] of STORES) {
       prepared(async ({ send }, store) => {
         await send(aPush({ before: '0'.repeat(40) }));
         expect(await settled(store)).to.deep.equal([]);
-        expect((await store.deliveries())[0]?.reason?.message).to.match(/; nothing was deployed there before$/);
+        expect((await store.deliveries())[0]?.reason?.message).to.match(
+          /; nothing was deployed there before$/,
+        );
       }, ONLY_PART));
 
     it('is judged by the configuration of the moment of the answer, and by a body that may be gone', () =>
@@ -160,10 +170,8 @@ for (const [name, open] of STORES) {
         expect(await settled(store)).to.deep.equal([]);
         const [delivery] = await store.deliveries();
         expect([delivery?.verdict, delivery?.reason?.code]).to.deep.equal(['ignored', 'no_target']);
-        const { deployments: _, ...row } = { ...delivery!, deployments: [] };
-        await store.ledger.claimDelivery({
-          ...{ ...row, id: 'w_9', deliveryId: 'x', verdict: 'pending', body: null, reason: null },
-        });
+        const bare = { id: 'w_9', deliveryId: 'x', verdict: 'pending', body: null, reason: null } as const;
+        await store.ledger.claimDelivery(newDelivery(bare));
         await settled(store);
         const last = (await store.deliveries()).at(-1);
         expect([last?.verdict, last?.reason?.code]).to.deep.equal(['ignored', 'unparseable']);
@@ -218,7 +226,9 @@ for (const [name, open] of STORES) {
         );
         await send(aPush({ commit: A, before: B, modified: ['shop/a'], pushedAt }));
         await settled(store, () => ({ $case: 'resolved', value: { commit: A } }));
-        expect((await store.deliveries())[2]?.reason?.message).to.include('(an agent answered something else)');
+        expect((await store.deliveries())[2]?.reason?.message).to.include(
+          '(an agent answered something else)',
+        );
         expect(await outcome(store)).to.deep.equal([
           'part c superseded',
           'part e superseded',
@@ -234,7 +244,11 @@ for (const [name, open] of STORES) {
           everyMs: 5,
         });
         await send(
-          signedTag({ ...{ repository: REPOSITORY, secret: SECRET, commit: C, before: A }, tag: 'v1', pushedAt }),
+          signedTag({
+            ...{ repository: REPOSITORY, secret: SECRET, commit: C, before: A },
+            tag: 'v1',
+            pushedAt,
+          }),
         );
         await settled(store);
         expect(await outcome(store)).to.deep.equal(['part c queued', 'part b superseded']);
@@ -254,7 +268,11 @@ for (const [name, open] of STORES) {
         const others = [1, 2].map(() =>
           startSettling(impatientEdges(store.ledger), { onError: () => undefined, pollMs: 5 }),
         );
-        await settled(store).finally(() => Promise.all(others.map((one) => one.stop())));
+        try {
+          await settled(store);
+        } finally {
+          await Promise.all(others.map((one) => one.stop()));
+        }
         const deployments = await store.deployments();
         expect(new Set(deployments.map((one) => one.webhookId)).size).to.equal(6);
         expect(deployments.filter((one) => one.status === 'queued')).to.have.length(1);
@@ -289,7 +307,56 @@ describe('settling a delivery', () => {
       await settling.stop();
       const [delivery] = await store.deliveries();
       expect(delivery?.verdict).to.equal('deployed');
-      expect(delivery?.reason?.message).to.match(/the push was forced; web-1 is named in shop part but has never/);
+      expect(delivery?.reason?.message).to.match(
+        /the push was forced; web-1 is named in shop part but has never/,
+      );
+    });
+    await store.close();
+  });
+
+  it('begins at its wake-up, long before the next poll', async () => {
+    const store = await memoryStore();
+    await configure(store.ledger, ONLY_PART);
+    let tell: (topic: WakeTopic) => void = () => undefined;
+    const edges = impatientEdges(store.ledger);
+    const settling = startSettling(
+      {
+        ...edges,
+        after: () => () => undefined,
+        waking: { subscribe: (listener) => ((tell = listener), () => undefined) },
+      },
+      { onError: () => undefined },
+    );
+    await withHttp(store.ledger, async ({ send }) => {
+      const { body } = await send(aPush({ before: '0'.repeat(40) }));
+      expect(body).to.include({ status: 'pending' });
+      tell({ about: 'host', name: 'web-1' });
+      tell({ about: 'delivery', id: body['webhook_id'] as string });
+      await until('it to be deployed', async () => (await store.deployments()).length === 1);
+    });
+    await settling.stop();
+    await store.close();
+  });
+
+  it('does nothing to one that was settled meanwhile, and reports what breaks while it is read', async () => {
+    const store = await memoryStore();
+    await configure(store.ledger, ONLY_PART);
+    await withHttp(store.ledger, async ({ send }) => {
+      await send(aPush({ forced: true }));
+      const delivery = (await store.ledger.takePending(1))!;
+      const edges = impatientEdges(store.ledger);
+      const odd = { ...delivery, headers: null as unknown as typeof delivery.headers };
+      const ledger: typeof edges.ledger = {
+        ...edges.ledger,
+        transaction: (act) =>
+          edges.ledger.transaction((tx) => act({ ...tx, holdDelivery: () => Promise.resolve(odd) })),
+      };
+      const readConfiguration = configurationReader();
+      const broken = settleDelivery({ edges: { ...edges, ledger }, readConfiguration }, delivery);
+      expect(await broken.catch((error: unknown) => error)).to.be.instanceOf(TypeError);
+      await store.ledger.moveDelivery(delivery.id, 'pending', 'ignored', null);
+      await settleDelivery({ edges, readConfiguration }, delivery);
+      expect((await store.deliveries())[0]?.verdict).to.equal('ignored');
     });
     await store.close();
   });
