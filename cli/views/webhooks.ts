@@ -45,7 +45,7 @@ export function webhookWhole(webhook: Webhook, look: Look): string {
       ['repeated by', webhook.repeatedBy.join(', ')],
       ['deployments', webhook.deployments.join(', ')],
       ...Object.entries(webhook.headers)
-        .sort()
+        .sort(([one], [other]) => one.localeCompare(other))
         .map(([name, value]): [string, string] => ['header', `${name}: ${value}`]),
       ['body', bodyOf(webhook)],
     ]) +

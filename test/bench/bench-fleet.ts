@@ -29,6 +29,7 @@ export async function withFleet<T>(
   count: number,
   installs: Installs,
   work: (fleet: BenchFleet) => Promise<T>,
+  restart: readonly string[] = ['true'],
 ): Promise<T> {
   const hosts = Array.from({ length: count }, (_, at) => `web-${at + 1}`);
   const options = { agents: hosts, separateHosts: true, environment: { GITHUB_WEBHOOK_SECRET: SECRET } };
@@ -37,7 +38,9 @@ export async function withFleet<T>(
       const services = new Map<string, BenchService>();
       for (const [name, install] of Object.entries(installs(cluster.folder)))
         services.set(name, { ...(await sampleService(cluster.folder, cluster.apps, name)), install });
-      const fraises = [...services].map(([name, service]) => fraise(name, service, hosts, health));
+      const fraises = [...services].map(([name, service]) =>
+        fraise(name, service, hosts, { health, restart }),
+      );
       await cluster.apply(sampleConfiguration(...fraises));
       const service = (name: string): BenchService => services.get(name) ?? unknownService(name);
       return work({ cluster, hosts, health, service });
@@ -49,7 +52,12 @@ function unknownService(name: string): never {
   throw new Error(`the bench has no service ${name}`);
 }
 
-function fraise(name: string, service: BenchService, hosts: readonly string[], health: string): string {
+function fraise(
+  name: string,
+  service: BenchService,
+  hosts: readonly string[],
+  { health, restart }: { readonly health: string; readonly restart: readonly string[] },
+): string {
   return `  ${name}:
     type: api
     repository: ${JSON.stringify(service.repository)}
@@ -59,7 +67,7 @@ function fraise(name: string, service: BenchService, hosts: readonly string[], h
         hosts: ${JSON.stringify(hosts)}
         app_path: ${JSON.stringify(service.appPath)}
         install: { command: ${JSON.stringify(service.install)} }
-        restart: { command: ["true"] }
+        restart: { command: ${JSON.stringify(restart)} }
         health_check: { url: ${health}, delay: 100ms }
         rollout: { strategy: all_at_once }
 `;

@@ -6,6 +6,7 @@ import { deployments } from './deployments.js';
 import { lineOf, type Figure } from './figures.js';
 import { pushToFirstStep } from './first-step.js';
 import { logLines } from './log-lines.js';
+import { rollbacks } from './rollback.js';
 import { startTimes } from './start-time.js';
 
 const PARTS: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
@@ -15,6 +16,7 @@ const PARTS: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   logs: logLines,
   'deploy-1': () => deployments(1),
   'deploy-10': () => deployments(10),
+  rollback: rollbacks,
 };
 
 /**

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Deployment } from '../../proto/gen/fraisier/v1/control.js';
+import type { Cluster } from '../support/cluster.js';
 import { signedPush } from '../support/github.js';
 import { SECRET, type BenchFleet, type BenchService } from './bench-fleet.js';
 
-const DEPLOYMENT_MS = 60_000;
+/** More than any of them takes. */
+export const DEPLOYMENT_MS = 60_000;
 
 /** A deployment by a push, as it was recorded. */
 export interface Deployed {
@@ -21,6 +23,11 @@ export async function deployByPush(
 ): Promise<Deployed> {
   const signal = AbortSignal.timeout(DEPLOYMENT_MS);
   const id = await push(cluster.http, service, commit, signal);
+  return followToEnd(cluster, id, signal);
+}
+
+/** Watches a deployment that was accepted just now until it has succeeded; throws when it ends otherwise. */
+export async function followToEnd(cluster: Cluster, id: string, signal: AbortSignal): Promise<Deployed> {
   const acceptedAt = Date.now();
   let firstStepAt = Number.NaN;
   let last: Deployment | undefined;

@@ -111,7 +111,7 @@ describe('fraisier, asked by people and programs', () => {
     expect(await answer('webhooks', '--verdict', 'ignored')).to.include('issues are not deployed');
     expect(lastHeard()).to.deep.equal({
       method: 'listWebhooks',
-      request: { limit: 20, cursor: '', verdict: 'ignored' },
+      request: { limit: 20, cursor: '', verdict: 'ignored', fraise: '', since: undefined },
     });
     expect(await answer('webhooks', 'show', 'w_1'))
       .to.include('acme/checkout')
