@@ -1,5 +1,5 @@
 import { resolveBinary } from 'dbmate';
-import { itKeepsTheDatabaseRight, type ToolUnderTest } from '../../support/migration-scenarios.js';
+import { itKeepsTheDatabaseRight, type ToolUnderTest } from '../support/migration-scenarios.js';
 
 const dbmate: ToolUnderTest = {
   database: { tool: 'dbmate', command: [resolveBinary()] },

@@ -1,7 +1,7 @@
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { packageRoot } from '../../../proto/package-root.js';
-import { itKeepsTheDatabaseRight, type ToolUnderTest } from '../../support/migration-scenarios.js';
+import { packageRoot } from '../../proto/package-root.js';
+import { itKeepsTheDatabaseRight, type ToolUnderTest } from '../support/migration-scenarios.js';
 
 const cli = join(packageRoot(), 'node_modules/knex/bin/cli.js');
 
