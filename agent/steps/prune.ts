@@ -27,10 +27,7 @@ export const prune: RunStep<Prune> = async (spec, context) => {
 };
 
 /** Releases below which a process works still, each with one such; every one is a note. They go when it has ended. */
-async function inUse(
-  commits: readonly string[],
-  context: StepContext,
-): Promise<ReadonlyMap<string, number>> {
+async function inUse(commits: readonly string[], context: StepContext): Promise<ReadonlyMap<string, number>> {
   const used = await releasesInUse(placeOf(context), commits, context.now());
   for (const [commit, pid] of used) {
     const facts = { release: commit, pid: String(pid) };

@@ -123,7 +123,11 @@ export interface HttpCheck {
   readonly body: string | null;
   /** `${NAME}` in a value is filled in on the host, from its environment file. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly tls: { readonly caFile: string | null; readonly serverName: string | null; readonly insecure: boolean };
+  readonly tls: {
+    readonly caFile: string | null;
+    readonly serverName: string | null;
+    readonly insecure: boolean;
+  };
 }
 
 export interface Rollout {

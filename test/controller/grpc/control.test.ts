@@ -174,7 +174,9 @@ describe('the service of people and CI', () => {
       expect((await refused(local.ask('continueDeployment', { id: 'd_x' }))).code).to.equal(
         'unknown_deployment',
       );
-      expect((await refused(local.ask('getWebhook', { id: 'w_x', withBody: false }))).code).to.equal('unknown_webhook');
+      expect((await refused(local.ask('getWebhook', { id: 'w_x', withBody: false }))).code).to.equal(
+        'unknown_webhook',
+      );
       const list = { limit: 0, cursor: '', verdict: 'nope', fraise: '', since: undefined };
       expect((await refused(local.ask('listWebhooks', list))).message).to.contain('known are deployed');
       expect((await refused(local.ask('revokeAgent', { name: 'nobody' }))).code).to.equal('unknown_agent');
