@@ -137,6 +137,13 @@ describe('JSON', () => {
       deployments: [],
       received_at: null,
       original_id: null,
+      headers: {},
+      body: '',
+      body_bytes: null,
+      fraises: [],
+      matched_secret: null,
+      repeated_by: [],
+      replayed_by: null,
     });
   });
 

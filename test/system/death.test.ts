@@ -43,17 +43,24 @@ const BOUNDARIES: readonly Boundary[] = VICTIMS.flatMap((victim) =>
   ),
 );
 
-/** `FRAISIER_MATRIX=whole` plays every boundary; otherwise a few, drawn by a seed that is printed and can be given. */
-function boundaries(): readonly Boundary[] {
-  if (process.env['FRAISIER_MATRIX'] === 'whole') return BOUNDARIES;
-  const seed = Number(process.env['FRAISIER_SEED'] ?? Math.floor(Math.random() * 1e6));
-  process.stdout.write(
-    `boundaries of steps: ${SAMPLE} of ${BOUNDARIES.length}, FRAISIER_SEED=${seed} (FRAISIER_MATRIX=whole for all)\n`,
-  );
-  return sample(BOUNDARIES, SAMPLE, seed);
-}
+const OPENED = ['while it is dead', 'after it is back'] as const;
+type Opened = (typeof OPENED)[number];
 
-const SAMPLE = 6;
+/** Every way to die inside a step. */
+const DEATHS = VICTIMS.flatMap((victim) =>
+  INSIDE.flatMap((inside) => OPENED.map((opened) => ({ victim, ...inside, opened }))),
+);
+
+/** `FRAISIER_MATRIX=whole` plays everything; otherwise some of it, drawn by a seed that is printed and can be given. */
+const SEED = Number(process.env['FRAISIER_SEED'] ?? Math.floor(Math.random() * 1e6));
+
+function drawn<T>(what: string, all: readonly T[], count: number): readonly T[] {
+  if (process.env['FRAISIER_MATRIX'] === 'whole') return all;
+  process.stdout.write(
+    `${what}: ${count} of ${all.length}, FRAISIER_SEED=${SEED} (FRAISIER_MATRIX=whole for all)\n`,
+  );
+  return sample(all, count, SEED);
+}
 
 /** `count` different ones, drawn by a small linear congruential generator. */
 function sample<T>(all: readonly T[], count: number, seed: number): readonly T[] {
@@ -83,25 +90,23 @@ describe('death in the middle of a deployment (kill -9)', function () {
 
   beforeEach(() => gated.reset());
 
-  for (const victim of VICTIMS) {
-    describe(`of the ${victim}`, () => {
-      for (const { gate, step, attemptsAfterAgent, begunAfterAgent } of INSIDE) {
-        for (const opened of ['while it is dead', 'after it is back'] as const) {
-          it(`inside ${step}, which goes on ${opened}`, async () => {
-            const shown = await dieInside(victim, gate, opened);
-            expectLive(shown);
-            const attempts = victim === 'agent' ? attemptsAfterAgent : 1;
-            expect(steps(shown)).to.include(`${step} succeeded ${attempts}`);
-            const begun = victim === 'agent' ? begunAfterAgent : gate === 'health' ? 0 : 1;
-            expect(await gated.begun(gate), 'times the command was begun').to.equal(begun);
-            if (gate === 'install') await expectWholeLog(shown.id);
-          });
-        }
-      }
+  for (const { victim, gate, step, opened, attemptsAfterAgent, begunAfterAgent } of drawn(
+    'deaths inside a step',
+    DEATHS,
+    8,
+  )) {
+    it(`of the ${victim}, inside ${step}, which goes on ${opened}`, async () => {
+      const shown = await dieInside(victim, gate, opened);
+      expectLive(shown);
+      const attempts = victim === 'agent' ? attemptsAfterAgent : 1;
+      expect(steps(shown)).to.include(`${step} succeeded ${attempts}`);
+      const begun = victim === 'agent' ? begunAfterAgent : gate === 'health' ? 0 : 1;
+      expect(await gated.begun(gate), 'times the command was begun').to.equal(begun);
+      if (gate === 'install') await expectWholeLog(shown.id);
     });
   }
 
-  for (const { victim, phase, step, moment } of boundaries()) {
+  for (const { victim, phase, step, moment } of drawn('boundaries of steps', BOUNDARIES, 4)) {
     it(`of the ${victim}, as ${phase} ${step} ${moment === 'step_started' ? 'has started' : 'has finished'}`, async () => {
       const id = await push(
         cluster,
@@ -156,11 +161,7 @@ describe('death in the middle of a deployment (kill -9)', function () {
     if (begun === 0) expect(await gated.begun('migrate')).to.equal(1);
   }
 
-  async function dieInside(
-    victim: Victim,
-    gate: Gate,
-    opened: 'while it is dead' | 'after it is back',
-  ): Promise<Shown> {
+  async function dieInside(victim: Victim, gate: Gate, opened: Opened): Promise<Shown> {
     await gated.close(gate);
     const id = await push(cluster, gated.service.repository, await gated.commit(`${victim} inside ${gate}`));
     await gated.entered(gate);

@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { findRunning } from '../../../agent/steps/find-running.js';
@@ -106,11 +107,12 @@ describe('finding the runs of a script', () => {
 
   it('sees one of a release that was removed under it', () =>
     withLab(async ({ host, release, start }) => {
-      const child = await start(['sh', join(release, 'run.sh')], '/');
-      const { rm } = await import('node:fs/promises');
+      const begun = join(host.folder, 'begun');
+      const child = await start(['sh', join(release, 'run.sh'), begun], '/');
+      await until('the script to be read', () => existsSync(begun));
       await rm(release, { recursive: true });
       expect((await running(host)).map(({ pid }) => pid)).to.deep.equal([child.pid]);
-    }));
+    }, `: >"$1"\n${SLEEPS}`));
 
   it('knows the interpreter that the first line names, known or not', () =>
     withLab(async ({ host, release, start }) => {

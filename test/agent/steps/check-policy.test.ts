@@ -152,6 +152,15 @@ describe('what the policy refuses of an assignment', () => {
     aStep(undefined),
   ];
 
+  it('judges a fetch by the repository of the target where the step names none; preflight says that there is none', async () => {
+    const fetch = aStep({ $case: 'fetch', value: { repository: '', commit: '', attempts: 1 } });
+    const allowed = policy({ paths: ['/srv'], users: ['*'], repositories: ['https://github.com/acme/*'] });
+    const plain = aTarget('/srv', { repository: 'https://elsewhere.example.com/a.git' });
+    expect((await checkPolicy(plain, [fetch], allowed))?.message).to.include('elsewhere.example.com');
+    const checkout = aTarget('/srv', { repository: '', layout: 'LAYOUT_IN_PLACE' });
+    expect(await checkPolicy(checkout, [fetch], allowed)).to.equal(null);
+  });
+
   it('is one reason with every line to add and the one command that adds them', async () => {
     const refused = await checkPolicy(target, steps, policy({}), root);
     expect(refused?.code).to.equal('policy_refused');

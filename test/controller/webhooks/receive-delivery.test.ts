@@ -102,6 +102,17 @@ for (const [name, open] of STORES) {
         expect(body['deployments']).to.deep.equal(['d_0002', 'd_0003']);
       }));
 
+    it('says of a push that deploys which environment was left out, and why', async () => {
+      const one = 'production: { branch: main,';
+      const text = CONFIGURATION.replace(one, `${one} skip_marker: true,`);
+      await prepared(async ({ send }, store) => {
+        const { body } = await send(aPush({ branch: 'main', message: 'now [skip deploy]' }));
+        expect(body['deployments']).to.have.length(1);
+        const [delivery] = await store.deliveries();
+        expect([delivery?.verdict, delivery?.reason?.code]).to.deep.equal(['deployed', 'skip_marker']);
+      }, text);
+    });
+
     it('sent twice deploys once', () =>
       prepared(async ({ send }, store) => {
         const push = aPush();
