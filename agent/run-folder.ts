@@ -133,6 +133,7 @@ export class RunFolder {
 
   /** Leaves a tombstone: the run's id stays known, the rest is removed. */
   async finish(at: Date): Promise<void> {
+    await this.#disk.remove(join(this.path, 'reserve'));
     await this.#disk.writeWhole(join(this.path, 'done'), Buffer.from(at.toISOString()));
     await this.close();
     const rest = (await this.#disk.list(this.path)).filter((name) => name !== 'done');

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import type { Assignment, ResumeRun } from '../proto/gen/fraisier/v1/agent.js';
-import type { Reason } from '../proto/gen/fraisier/v1/plan.js';
+import { Phase, type Reason } from '../proto/gen/fraisier/v1/plan.js';
 import { FraisierError, reason } from '../proto/error-codes.js';
 import { unlessAborted } from './aborting.js';
 import { createRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
 import type { RunPorts } from './run-ports.js';
 import { executeRun } from './run.js';
 import { serialKeys } from './serial-keys.js';
+import { isCode } from './steps/ends.js';
 import { pruneTombstones } from './tombstones.js';
 import { traceOf } from './trace.js';
 import { Turns } from './turns.js';
@@ -17,6 +18,9 @@ const BROKEN_PAUSE_MS = 30_000;
 /** A run the record gave up is reported this many times before it is forgotten unacknowledged. */
 const LATE_REPORTS = 3;
 const BURIED_PER_PRUNE = 25;
+/** Kept free so that a deployment that filled the disk can be taken back. */
+const RESERVE_BYTES = 1024 * 1024;
+const WAYS_BACK: readonly Phase[] = [Phase.UNDO, Phase.MIGRATE_DOWN];
 
 /** A run the agent has and whose end is not acknowledged. */
 export interface KnownRun {
@@ -37,6 +41,7 @@ export class Runs {
   readonly changed = new Wakeup();
   readonly #ports: RunPorts;
   readonly #folder: string;
+  readonly #reserve: string;
   readonly #known = new Map<string, KnownRun>();
   readonly #over = new Set<string>();
   readonly #turns = new Turns();
@@ -47,12 +52,14 @@ export class Runs {
   constructor(ports: RunPorts) {
     this.#ports = ports;
     this.#folder = join(ports.stateFolder, 'runs');
+    this.#reserve = join(ports.stateFolder, 'reserve');
   }
 
   /** Reads what earlier starts of the agent left, and takes it up. */
   async open(): Promise<void> {
     const { disk, clock } = this.#ports;
     await disk.makeFolder(this.#folder);
+    await this.#keepReserve();
     for (const runId of await pruneTombstones(disk, this.#folder, clock.now())) this.#over.add(runId);
     const left: { folder: RunFolder; started: boolean }[] = [];
     for (const name of await disk.list(this.#folder)) {
@@ -79,15 +86,29 @@ export class Runs {
   async accept(assignment: Assignment): Promise<void> {
     refuseBadNames(assignment);
     if (this.#known.has(assignment.runId) || this.#over.has(assignment.runId)) return;
+    this.#begin(await this.#makeFolder(assignment, WAYS_BACK.includes(assignment.phase)));
+  }
+
+  /** On a full disk what is kept for it is given up for a way back, once. */
+  async #makeFolder(assignment: Assignment, mayTakeReserve: boolean): Promise<RunFolder> {
     const { disk } = this.#ports;
     const path = join(this.#folder, assignment.runId);
     try {
-      this.#begin(await createRunFolder(disk, path, assignment));
+      return await createRunFolder(disk, path, assignment);
     } catch (error) {
       // Half of it must not be taken for a run at the next start.
       await disk.remove(path).catch(() => undefined);
-      throw error;
+      if (!mayTakeReserve || !isCode(error, 'ENOSPC', 'EDQUOT')) throw error;
     }
+    await disk.remove(this.#reserve);
+    return this.#makeFolder(assignment, false);
+  }
+
+  /** Room is taken while there is some; a disk that is full now gives none. */
+  async #keepReserve(): Promise<void> {
+    const { disk } = this.#ports;
+    if ((await disk.size(this.#reserve)) === RESERVE_BYTES) return;
+    await disk.writeLoosely(this.#reserve, new Uint8Array(RESERVE_BYTES)).catch(() => undefined);
   }
 
   /** Stops a run, if it is known and not over; its end is reported as events. */
@@ -182,6 +203,7 @@ export class Runs {
     this.#over.add(run.folder.runId);
     await run.folder.finish(this.#ports.clock.now());
     this.changed.notify();
+    await this.#keepReserve();
     await this.#pruneNowAndThen();
   }
 

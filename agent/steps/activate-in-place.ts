@@ -4,7 +4,7 @@ import { Phase } from '../../proto/gen/fraisier/v1/plan.js';
 import { forgetCheckout, noteCheckout, readBrokenOff } from './broken-checkout.js';
 import { headOf } from './checkout.js';
 import { dirtyProblem } from './dirty-tree.js';
-import { endOfCommand, failed, succeeded } from './ends.js';
+import { endOfCommand, failed, lastLine, succeeded } from './ends.js';
 import { problemHere, runHere } from './git-in-checkout.js';
 import { isOk, outputOf } from './git.js';
 import { clearIndexLock } from './index-lock.js';
@@ -22,7 +22,7 @@ import type { StepContext, StepEnd } from './step.js';
 /**
  * Checks exactly this commit out at `app_path`, detached: no branch of the checkout is moved, and what was checked out
  * stays reachable by `refs/fraisier/before/<commit>`. On the way forward a tree that was changed is refused. On the way
- * back, or after a checkout that was broken off, what lies there is first kept as `refs/fraisier/left/<run>`.
+ * back, or after a checkout that was broken off, what lies there is first kept as `refs/fraisier/left/<run>-<attempt>`.
  */
 export async function activateInPlace(commit: string, context: StepContext): Promise<StepEnd> {
   const { app } = layoutOf(context.target);
@@ -55,9 +55,11 @@ async function commitProblem(commit: string, context: StepContext): Promise<Step
 async function keepChanges(context: StepContext): Promise<StepEnd | null> {
   const end = await runHere(context, ['stash', 'create', `left in the tree before ${context.runId}`]);
   if (end.ended !== 'exited') return endOfCommand(end, 'git stash', 'activate_failed');
-  const kept = outputOf(end).trim();
+  // Warnings of git come before it.
+  const kept = lastLine(outputOf(end));
   if (!isCommit(kept)) return null;
-  const name = `refs/fraisier/left/${context.runId}`;
+  // A repeat must not put what it finds half replaced in the place of what was there.
+  const name = `refs/fraisier/left/${context.runId}-${context.attempt}`;
   await context.log(`what was changed in the tree is kept as ${name}`);
   return problemHere(
     await runHere(context, ['update-ref', name, kept]),

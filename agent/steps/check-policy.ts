@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { HealthProbe, Reason, Step, Target } from '../../proto/gen/fraisier/v1/plan.js';
+import { reason } from '../../proto/error-codes.js';
 import { ownUser } from '../exec/users.js';
 import type { HostUser } from '../exec/users.js';
 import type { Policy } from '../policy.js';
@@ -37,8 +38,39 @@ export async function checkPolicy(
     ...refusalsOfTarget(target, policy, own),
     ...steps.flatMap((step) => refusalsOfStep(step, target, policy, own)),
   ];
+  const steering = steps.map(steeringVariable).find((name) => name !== null);
+  if (steering !== undefined) return steeringRefused(steering as string);
   const refusals = plain.filter((refusal) => refusal !== null);
   return policyReason(policy, refusals.length > 0 ? refusals : await escapingLinks(target, policy));
+}
+
+/** Variables that say which program a command is, or what it loads: a plan that sets one could run anything. */
+const STEERING =
+  /^(?:PATH|IFS|ENV|BASH_.*|SHELLOPTS|HOME|TMPDIR|LD_.*|NODE_.*|NPM_CONFIG_.*|PYTHON.*|PERL.*|RUBY.*|GEM_.*|BUNDLE_.*|GIT_.*|SSH_.*|.*JAVA.*OPTIONS)$/i;
+
+/** One that a step, or a step that may come after it, sets for its command; null: none. */
+function steeringVariable(step: Step): string | null {
+  const { action } = step;
+  const own = environmentsOf(action).find((name) => STEERING.test(name)) ?? null;
+  if (own !== null || action?.$case !== 'preflight') return own;
+  return action.value.later.map(steeringVariable).find((name) => name !== null) ?? null;
+}
+
+/** The names of all that an action sets for its commands. */
+function environmentsOf(action: Step['action']): readonly string[] {
+  if (action?.$case === 'health') {
+    return action.value.probes.flatMap(({ look }) =>
+      look?.$case === 'command' ? Object.keys(look.value.environment) : [],
+    );
+  }
+  return action !== undefined && 'environment' in action.value ? Object.keys(action.value.environment) : [];
+}
+
+function steeringRefused(name: string): Reason {
+  return reason('policy_refused', `no policy lets a plan set ${name} for a command: it says what is run`, {
+    hint: `put ${name} into the environment_file on this host, and take it out of fraises.yaml`,
+    facts: { variable: name },
+  });
 }
 
 function refusalsOfTarget(target: Target, policy: Policy, own: HostUser): readonly (Refusal | null)[] {

@@ -49,7 +49,9 @@ export function mayUseUnit(policy: Policy, unit: string): Refusal | null {
 
 /** A unit whose file comes from the repository: by its name, in which one `*` stands for anything. */
 export function mayInstallUnit(policy: Policy, unit: string): Refusal | null {
-  const allowed = policy.unit_files.some((listed) => matchesUnit(fullUnitName(listed), fullUnitName(unit)));
+  const allowed =
+    !unit.includes('/') &&
+    policy.unit_files.some((listed) => matchesUnit(fullUnitName(listed), fullUnitName(unit)));
   return allowed ? null : { key: 'unit_files', what: 'installing the file of', value: fullUnitName(unit) };
 }
 

@@ -1,4 +1,4 @@
-import { lstat, open, readdir, readFile, readlink, rename } from 'node:fs/promises';
+import { lstat, open, readFile, readdir, readlink, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { FraisierError } from '../../proto/error-codes.js';
 import { Layout } from '../../proto/gen/fraisier/v1/plan.js';
@@ -70,7 +70,9 @@ export async function readReleaseMark(
 /** On the disk when it returns. */
 export async function writeReleaseMark(target: Pick<Target, 'appPath'>, mark: ReleaseMark): Promise<void> {
   const file = markFile(target, mark.commit);
-  const handle = await open(`${file}.new`, 'w', 0o644);
+  // Whoever owns the folder could have put a link there, and root would write through it.
+  await rm(`${file}.new`, { force: true });
+  const handle = await open(`${file}.new`, 'wx', 0o644);
   try {
     await handle.writeFile(`${JSON.stringify(mark)}\n`);
     await handle.sync();

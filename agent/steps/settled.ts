@@ -1,9 +1,10 @@
 import type { Job, Preflight } from '../../proto/gen/fraisier/v1/plan.js';
+import { readBrokenOff } from './broken-checkout.js';
 import { installedJobs } from './installed-units.js';
 import { lookOnceAt, lookPortsOf } from './look.js';
 import { liveCommit, placeOf } from './place.js';
 import { probeTimers } from './probe-units.js';
-import { readReleaseMark } from './release-layout.js';
+import { isInPlace, readReleaseMark } from './release-layout.js';
 import type { ReleaseMark } from './release-layout.js';
 import type { StepContext } from './step.js';
 import { isStale, unitNow } from './unit-now.js';
@@ -17,6 +18,7 @@ const LONGEST_LOOK_MS = 10_000;
  */
 export async function isSettled({ health }: Preflight, context: StepContext): Promise<boolean> {
   if ((await liveCommit(context)) !== context.commit) return false;
+  if (isInPlace(context.target) && (await readBrokenOff(context)) !== null) return false;
   const mark = await readReleaseMark(placeOf(context), context.commit);
   if (mark === null || mark.provenGoodAt === null) return false;
   if (!(await runsIt(mark, context)) || !(await timersRun(context))) return false;

@@ -12,11 +12,14 @@ import { findUnit, readInstalledFor } from './installed-units.js';
 import { filesInCommit, unitsOf } from './job-units.js';
 import type { UnitFile } from './job-units.js';
 import { fullUnitName, mayInstallUnit, policyReason } from './policy-rules.js';
+import { isCommit } from './release-layout.js';
 import type { RunStep, StepContext, StepEnd, Systemd } from './step.js';
 import type { UnitChange } from './unit-changes.js';
 
 /** Looks at the units of a release's jobs, or puts them in place. */
 export const unitFiles: RunStep<UnitFiles> = async (spec, context) => {
+  // It becomes part of a path.
+  if (!isCommit(spec.commit)) return failed('activate_failed', `"${spec.commit}" is not a full commit`);
   try {
     return spec.check ? await check(spec.commit, context) : await install(spec, context);
   } catch (error) {
@@ -91,7 +94,7 @@ async function install({ commit, restore }: UnitFiles, context: StepContext): Pr
     wanted.files.map(({ unit }) => mayInstallUnit(context.policy, unit)).filter((one) => one !== null),
   );
   if (refused !== null) return { outcome: Outcome.FAILED, reason: refused };
-  const done = await putInPlace({ commit, ...wanted }, target, { ...context, systemd });
+  const done = await putInPlace({ ...wanted, commit }, target, { ...context, systemd });
   return 'outcome' in done ? done : succeeded({ summary: summaryOf(done) });
 }
 

@@ -35,11 +35,23 @@ export function chooseRollbackTarget(choice: Choice): Target {
   const good = goodReleases(choice.ended);
   const candidates = isLiveEverywhere(good.at(-1)?.commit, choice.hosts) ? good.slice(0, -1) : good;
   if (choice.to !== '') return wanted(choice, candidates);
+  const begun = unfinishedRollback(choice, good);
+  if (begun !== undefined) return { commit: begun.commit, deployment: begun };
   const last = candidates.at(-1);
   if (last !== undefined) return { commit: last.commit, deployment: last };
   const kept = good.length === 0 ? newestKept(choice.hosts) : undefined;
   if (kept !== undefined) return { commit: kept, deployment: null };
   throw none(choice, `there is no good release before the one that is live (${liveNow(choice)})`);
+}
+
+/** Where a rollback was going that did not get everywhere: on from there, not back to what it came from. */
+function unfinishedRollback(
+  { ended: [newest], hosts }: Choice,
+  good: readonly DeploymentRow[],
+): DeploymentRow | undefined {
+  if (newest?.kind !== 'rollback' || madeLive(newest)) return undefined;
+  if (isLiveEverywhere(good.at(-1)?.commit, hosts)) return undefined;
+  return good.findLast(({ commit }) => commit === newest.commit);
 }
 
 function wanted(choice: Choice, candidates: readonly DeploymentRow[]): Target {

@@ -15,7 +15,8 @@ export function goodReleases(ended: readonly DeploymentRow[]): readonly Deployme
   const good: DeploymentRow[] = [];
   for (const one of ended.toReversed().filter(madeLive)) {
     const before = good.findLastIndex(({ commit }) => commit === one.commit);
-    if (one.kind === 'rollback' && before !== -1) good.length = before + 1;
+    // What was applied before it went back and was left is not what was applied since.
+    if (one.kind === 'rollback' && before !== -1) good.splice(before, Infinity, one);
     else if (good.at(-1)?.commit === one.commit) good[good.length - 1] = one;
     else good.push(one);
   }

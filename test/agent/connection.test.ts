@@ -1,7 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { reason } from '../../proto/error-codes.js';
-import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
+import { Phase, type Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { systemClock } from '../../agent/clock.js';
 import { stayConnected, type ConnectionPorts } from '../../agent/connection.js';
 import { systemDisk } from '../../agent/disk.js';
@@ -78,6 +78,30 @@ describe('the connection', () => {
       controller.assign(anAssignment([aCommand('two')], { runId: 'r_2' }));
       await until('the next run', () => told(controller.run('r_2').events).includes('run succeeded'));
       expect(controller.streams).to.equal(1);
+    });
+  });
+
+  it('gives up what it keeps for it when the disk has no room for a way back', async () => {
+    let reserved = true;
+    const noRoom = Object.assign(new Error('ENOSPC: no space left on device'), {
+      code: 'ENOSPC',
+      errno: -28,
+    });
+    const disk = {
+      ...systemDisk,
+      writeWhole: (path: string, bytes: Uint8Array, mode?: number) =>
+        reserved ? Promise.reject(noRoom) : systemDisk.writeWhole(path, bytes, mode),
+      remove: (path: string) => {
+        if (path.endsWith('/reserve') && !path.includes('/runs/')) reserved = false;
+        return systemDisk.remove(path);
+      },
+    };
+    await connected({ host: { disk } }, async ({ controller }) => {
+      controller.assign(anAssignment([aCommand('forward')]));
+      await until('the refusal', () => controller.refusals.length === 1);
+      controller.assign(anAssignment([aCommand('back')], { runId: 'r_2', phase: Phase.UNDO }));
+      await until('the way back', () => told(controller.run('r_2').events).includes('run succeeded'));
+      expect(controller.refusals).to.have.length(1);
     });
   });
 

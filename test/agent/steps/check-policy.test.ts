@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import type { Policy } from '../../../agent/policy.js';
 import { checkPolicy } from '../../../agent/steps/check-policy.js';
 import {
+  mayInstallUnit,
   mayRunCommand,
   mayUsePath,
   mayUseRepository,
@@ -103,6 +104,12 @@ describe('what the policy allows', () => {
     });
   }
 
+  it('takes no path for the name of a unit', () => {
+    const listed = policy({ unit_files: ['app-*'] });
+    expect(mayInstallUnit(listed, 'app-one.service')).to.equal(null);
+    expect(mayInstallUnit(listed, 'app-/../ssh.service')?.key).to.equal('unit_files');
+  });
+
   it('names the command by a line that allows exactly it', () => {
     for (const argv of [
       ['npm', 'ci'],
@@ -151,6 +158,34 @@ describe('what the policy refuses of an assignment', () => {
     aStep({ $case: 'prune', value: { keep: 1, keepCommits: [] } }),
     aStep(undefined),
   ];
+
+  it('lets no plan say what a command is: variables that steer it belong to the host', async () => {
+    const setting = (environment: Record<string, string>) =>
+      aStep({ $case: 'command', value: { argv: ['npm', 'ci'], commit: '', environment } });
+    const allowed = policy({ paths: ['/srv'], users: ['root'], commands: ['npm ci'] });
+    const ask = (...asked: Step[]) => checkPolicy(aTarget('/srv'), asked, allowed, root);
+    expect(await ask(setting({ COLOUR: 'red' }))).to.equal(null);
+    for (const name of ['PATH', 'LD_PRELOAD', 'NODE_OPTIONS', 'BASH_ENV', 'GIT_SSH_COMMAND'])
+      expect((await ask(setting({ [name]: 'x' })))?.message, name).to.include(`set ${name} for a command`);
+    const later = Step.fromPartial({
+      action: { $case: 'preflight', value: { later: [setting({}), setting({ PATH: '/tmp' })] } },
+    });
+    expect((await ask(later))?.facts).to.deep.equal({ variable: 'PATH' });
+    const probing = (environment: Record<string, string>) =>
+      aStep({
+        $case: 'health',
+        value: {
+          probes: [
+            { look: { $case: 'command', value: { argv: ['npm', 'ci'], environment } } },
+            { look: { $case: 'tcp', value: { host: 'localhost', port: 1 } } },
+          ],
+        },
+      });
+    expect((await ask(probing({ PATH: '/tmp' })))?.code).to.equal('policy_refused');
+    expect(await ask(probing({}))).to.equal(null);
+    const harmless = Step.fromPartial({ action: { $case: 'preflight', value: { later: [setting({})] } } });
+    expect(await ask(harmless)).to.equal(null);
+  });
 
   it('judges a fetch by the repository of the target where the step names none; preflight says that there is none', async () => {
     const fetch = aStep({ $case: 'fetch', value: { repository: '', commit: '', attempts: 1 } });

@@ -124,8 +124,8 @@ describe('a checkout deployed in place', () => {
         await readFile(join(app, 'a'), 'utf8'),
         existsSync(join(app, 'b')),
       ]).to.deep.equal([before, '1', false]);
-      expect(git('show', 'refs/fraisier/left/r_1:a')).to.equal('changed by the failed release');
-      expect(host.log).to.include('what was changed in the tree is kept as refs/fraisier/left/r_1');
+      expect(git('show', 'refs/fraisier/left/r_1-1:a')).to.equal('changed by the failed release');
+      expect(host.log).to.include('what was changed in the tree is kept as refs/fraisier/left/r_1-1');
       expect(git('rev-parse', `refs/fraisier/before/${failed}`)).to.equal(failed);
     }));
 
@@ -414,6 +414,23 @@ describe('a checkout that was broken off', () => {
         git('status', '--porcelain'),
         await readBrokenOff(host),
       ]).to.deep.equal([commit, '', null]);
+    }));
+
+  it('is not settled, although git still names the commit before', () =>
+    withCheckout(async (scene) => {
+      const { host, git } = scene;
+      const head = git('rev-parse', 'HEAD');
+      const times = { stagedAt: '', activatedAt: '', provenGoodAt: '2026-01-01T00:00:00Z', previous: null };
+      await mkdir(join(placeOf(host).appPath, 'releases'), { recursive: true });
+      await writeReleaseMark(placeOf(host), { commit: head, ...times });
+      const settle = { $case: 'preflight', value: { minFreeBytes: 1, settle: true } } as const;
+      const settled = async () => {
+        const end = await host.run(settle, { commit: head });
+        return 'result' in end && end.result?.settled;
+      };
+      expect(await settled()).to.equal(true);
+      await noteCheckout(host, scene.origin.commit({ a: '2' }));
+      expect(await settled()).to.equal(false);
     }));
 
   it('is really done again when the agent was killed in the middle of it', () =>

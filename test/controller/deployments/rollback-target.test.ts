@@ -48,6 +48,19 @@ describe('choosing what to go back to', () => {
     expect(chosen([went(A), went(B), went(C), back(B)], [B, B])).to.equal(A);
   });
 
+  it('is where a rollback was going that did not get everywhere, and no longer once it is given up', () => {
+    const stopped: DeploymentRow = { ...back(A), status: 'failed' };
+    expect(chosen([went(A), went(B), stopped], [A, B])).to.equal(A);
+    expect(chosen([went(A), went(B), stopped], [B, B])).to.equal(A);
+    expect(chosen([went(A), went(B), went(C), { ...back(A), status: 'failed' }], [C, C])).to.equal(B);
+    expect(chosen([went(B), { ...back(A), status: 'failed' }], [A, B]), 'unknown to the record').to.equal(B);
+  });
+
+  it('counts what was applied from the rollback that made it live last', () => {
+    const again = back(A);
+    expect(goodReleases([went(C), again, went(B), went(A)])[0]?.kind).to.equal('rollback');
+  });
+
   it('is refused when there is none, naming what is live', () => {
     expect(refusal([went(A)], [A, A])).to.match(
       /no good release before the one that is live \(aaaaaaaaaaaa\)/,

@@ -97,6 +97,18 @@ describe('the own secret of a fraise', () => {
       expect(await store.deployments()).to.deep.equal([]);
     }));
 
+  it('verifies no push whose addresses are of two repositories', () =>
+    prepared(async (send, store) => {
+      const secret = 'the-secret-of-shop';
+      const plain = JSON.parse(Buffer.from(push(SHOP, secret).body).toString()) as { repository: object };
+      const payload = {
+        ...plain,
+        repository: { ...plain.repository, ssh_url: 'git@github.com:acme/site.git' },
+      };
+      expect((await send(signedDelivery({ event: 'push', payload, secret }))).status).to.equal(401);
+      expect(await started(store)).to.deep.equal([]);
+    }));
+
   it('verifies a ping, which names no repository and starts nothing', () =>
     prepared(async (send) => {
       const ping = signedDelivery({ event: 'ping', payload: {}, secret: 'the-secret-of-shop' });
