@@ -235,6 +235,13 @@ describe('looking at the units of jobs, before anything is moved', () => {
       expectFailed(end, 'preflight_failed', /the agent cannot write unit files to/);
     }));
 
+  it('takes nothing but a full commit: it becomes part of a path', () =>
+    withLab(async ({ host }) => {
+      const on = await host([]);
+      for (const commit of ['', 'main', `../../${'e'.repeat(40)}`])
+        expectFailed(await on.run(restore(commit)), 'activate_failed', /is not a full commit/);
+    }));
+
   it('says what the disk says', () =>
     withLab(async ({ repository, host }) => {
       const commit = repository.commit({});

@@ -59,6 +59,11 @@ describe('setting a webhook up', () => {
     });
   }
 
+  it('at a git host of which nothing is configured has no secret either', () => {
+    const text = CONFIGURATION.replace(/^git: .*$/m, 'git: { provider: gitlab }');
+    expect(describeSetup(applied(text), 'shop', PLACE).secrets).to.deep.equal([]);
+  });
+
   it('of a fraise with a secret of its own names that one', () => {
     const own = CONFIGURATION.replace(
       '    type: api\n',
