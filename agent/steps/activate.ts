@@ -1,5 +1,6 @@
 import { rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Phase } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Activate } from '../../proto/gen/fraisier/v1/plan.js';
 import { activateInPlace } from './activate-in-place.js';
 import { endOfDiskError, failed, succeeded } from './ends.js';
@@ -49,7 +50,10 @@ async function swap(commit: string, context: StepContext): Promise<StepEnd> {
   if (live === commit) return succeeded({ summary: 'live already' });
   // Before the swap: what was live is known then, whatever happens in between.
   const previous = live === '' ? null : live;
-  await writeReleaseMark(context.target, { ...mark, activatedAt: context.now().toISOString(), previous });
+  const activated = { ...mark, activatedAt: context.now().toISOString(), previous };
+  // Going back needs no room on the disk, which may be why: what was live before has its mark.
+  const hasMark = context.phase === Phase.UNDO && mark.activatedAt !== null;
+  if (!hasMark) await writeReleaseMark(context.target, activated);
   const beside = join(app, '.current.new');
   await rm(beside, { force: true });
   await symlink(`releases/${commit}`, beside);

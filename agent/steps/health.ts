@@ -1,3 +1,4 @@
+import { Phase } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Health } from '../../proto/gen/fraisier/v1/plan.js';
 import { succeeded } from './ends.js';
 import type { Look } from './look.js';
@@ -72,7 +73,10 @@ async function provenGood(spec: Health, look: Look, context: StepContext): Promi
   const live = await liveCommit(context);
   const mark = live === '' ? null : await readReleaseMark(placeOf(context), live);
   if (mark !== null && !spec.keepUnproven && (spec.commit === '' || spec.commit === live)) {
-    await writeReleaseMark(placeOf(context), { ...mark, provenGoodAt: context.now().toISOString() });
+    // Going back writes nothing that is known: the disk may be full.
+    const isKnown = context.phase === Phase.UNDO && mark.provenGoodAt !== null;
+    const now = context.now().toISOString();
+    if (!isKnown) await writeReleaseMark(placeOf(context), { ...mark, provenGoodAt: now });
   }
   return succeeded({ summary: look.answer });
 }

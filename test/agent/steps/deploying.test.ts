@@ -9,6 +9,7 @@ import { mirrorFolder } from '../../../agent/steps/git.js';
 import { bringEverything } from '../../../agent/steps/mirror.js';
 import type { StepEnd } from '../../../agent/steps/step.js';
 import { Outcome } from '../../../proto/gen/fraisier/v1/agent.js';
+import { Phase } from '../../../proto/gen/fraisier/v1/plan.js';
 import type { Target } from '../../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../../proto/error-codes.js';
 import { withFolder } from '../exec/a-spec.js';
@@ -500,6 +501,21 @@ describe('activate', () => {
       expect(await readlink(join(host.target.appPath, 'current'))).to.equal(`releases/${second}`);
       expect(await readReleaseMark(host.target, second)).to.have.property('previous', first);
       expect(await readReleaseMark(host.target, first)).to.have.property('previous', null);
+    }));
+
+  it('leaves the mark of what is gone back to as it is: that needs no room on the disk', () =>
+    withRepository(async (host, origin) => {
+      const first = await staged(host, origin, { a: '1' });
+      await host.run(activateOf(first));
+      const mark = await readReleaseMark(host.target, first);
+      const second = await staged(host, origin, { a: '2' });
+      await host.run(activateOf(second));
+      await host.run(activateOf(first), { phase: Phase.UNDO });
+      expect(await liveRelease(host.target)).to.equal(first);
+      expect(await readReleaseMark(host.target, first)).to.deep.equal(mark);
+      const third = await staged(host, origin, { a: '3' });
+      await host.run(activateOf(third), { phase: Phase.UNDO });
+      expect((await readReleaseMark(host.target, third))?.activatedAt).not.to.equal(null);
     }));
 
   it('does nothing when it is live already, and is not disturbed by half a swap', () =>

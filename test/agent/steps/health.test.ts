@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { readReleaseMark, writeReleaseMark } from '../../../agent/steps/release-layout.js';
 import type { StepContext, StepEnd } from '../../../agent/steps/step.js';
 import { Outcome } from '../../../proto/gen/fraisier/v1/agent.js';
-import { Health } from '../../../proto/gen/fraisier/v1/plan.js';
+import { Health, Phase } from '../../../proto/gen/fraisier/v1/plan.js';
 import type { HealthProbe, HttpProbe, Target } from '../../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../../proto/error-codes.js';
 import { until, withFolder } from '../exec/a-spec.js';
@@ -275,6 +275,20 @@ describe('health', () => {
           },
         ),
       { systemdService: 'checkout.service' },
+    ));
+
+  it('on the way back marks what is not known to be good, and leaves a mark that says so', () =>
+    withLive((host) =>
+      withService(
+        (_, response) => void response.end(),
+        async (url) => {
+          const back = { phase: Phase.UNDO };
+          await check(host, [http(url)], {}, { ...back, now: () => new Date(1000) });
+          await check(host, [http(url)], {}, { ...back, now: () => new Date(2000) });
+          const mark = await readReleaseMark(host.target, COMMIT);
+          expect(mark?.provenGoodAt).to.equal(new Date(1000).toISOString());
+        },
+      ),
     ));
 
   it('marks only the release it is about, and only a live one', () =>
