@@ -61,8 +61,9 @@ async function putOff(
 ): Promise<void> {
   const waitMs = waitAfter(claimed.attempts, edges.random());
   if (waitMs === null) return giveUp(edges, claimed, letter, `${why} (after ${claimed.attempts} attempts)`);
-  await edges.ledger.retryNotification(claimed, { afterMs: hostAfterMs ?? waitMs, error: why });
+  // Held before this one is let go: nothing else for the host slips through in between.
   if (hostAfterMs !== null) await edges.ledger.holdLane(letter.address.lane, hostAfterMs);
+  await edges.ledger.retryNotification(claimed, { afterMs: hostAfterMs ?? waitMs, error: why });
 }
 
 /** For good: whoever wants to know finds the reason with the notification, in the audit and once in the log. */

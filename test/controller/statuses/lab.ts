@@ -24,6 +24,7 @@ export interface KeptNotification {
   readonly outcome: string | null;
   readonly attempts: number;
   readonly error: string | null;
+  readonly inHand: boolean;
   readonly status: string;
   readonly deployment: string;
 }
@@ -52,7 +53,12 @@ function memoryStore(): Promise<StatusStore> {
   return Promise.resolve({
     ledger,
     waking,
-    outbox: () => Promise.resolve(state().outbox.map((row) => kept({ ...row, last_error: row.lastError }))),
+    outbox: () =>
+      Promise.resolve(
+        state().outbox.map((row) =>
+          kept({ ...row, last_error: row.lastError, claimed_until: row.claimedUntil }),
+        ),
+      ),
     audit: () => Promise.resolve(state().audit),
     everything: () => Promise.resolve(JSON.stringify([state().outbox, state().audit])),
     passHours: () => Promise.resolve(void (ahead += 6 * 3_600_000)),
@@ -87,12 +93,15 @@ async function databaseStore(): Promise<StatusStore> {
 
 interface KeptRow extends Pick<KeptNotification, 'number' | 'outcome' | 'attempts'> {
   readonly last_error: string | null;
+  readonly claimed_until: unknown;
   readonly payload: unknown;
 }
 
-function kept({ number, outcome, attempts, last_error: error, payload }: KeptRow): KeptNotification {
+function kept(row: KeptRow): KeptNotification {
+  const { number, outcome, attempts, last_error: error, payload } = row;
   const { status = '', deployment = '' } = (payload ?? {}) as Record<string, string>;
-  return { number, outcome, attempts, error, status, deployment };
+  const inHand = row.claimed_until !== null;
+  return { number, outcome, attempts, error, inHand, status, deployment };
 }
 
 export function configurationFor(hosts: Partial<Record<Provider, string>>, more = ''): string {
