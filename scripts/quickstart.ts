@@ -107,7 +107,7 @@ async function deployByPush(
 }
 
 async function stay(cluster: Cluster, service: SampleService, signal: AbortSignal): Promise<void> {
-  const program = `FRAISIER_CONTROLLER=${quoted(cluster.socket)} node ${quoted(join('dist', 'cli', 'bin.js'))}`;
+  const program = `FRAISIER_CONTROLLER=${quoted(cluster.socket)} node ${quoted(join('dist', 'bundle', 'bin.js'))}`;
   const lines = [
     'Everything runs until Ctrl-C. In another terminal, from this folder:',
     `  ${program} status`,

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Control } from '../../cli/client.js';
-import { FRAISIER, uncoveredEnvironment } from './fraisier-program.js';
+import { FRAISIER, plainEnvironment } from './fraisier-program.js';
 import { Program } from './program.js';
 import { until } from './until.js';
 
@@ -35,7 +35,7 @@ export async function launchAgent(home: Home, spec: AgentSpec): Promise<Program>
   const program = new Program({
     name: `agent ${spec.name}`,
     argv: home.separateHosts ? [...ownMount(ownApps, home.apps), ...argv] : argv,
-    environment: uncoveredEnvironment(),
+    environment: plainEnvironment(),
     cwd: folder,
     logFile: join(folder, 'agent.log'),
     ready: async (signal) => {

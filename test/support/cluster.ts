@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Control } from '../../cli/client.js';
 import { launchAgent, type AgentSpec } from './cluster-agent.js';
-import { FRAISIER, plainEnvironment, uncoveredEnvironment } from './fraisier-program.js';
+import { FRAISIER, plainEnvironment } from './fraisier-program.js';
 import { freePorts } from './free-ports.js';
 import { killProcessesBelow } from './leftovers.js';
 import { Program } from './program.js';
@@ -115,7 +115,7 @@ export class Cluster {
     this.controller = new Program({
       name: 'controller',
       argv: [process.execPath, FRAISIER, 'controller', ...addresses, ...places],
-      environment: { ...uncoveredEnvironment(), DATABASE_URL: database?.url, ...options.environment },
+      environment: { ...plainEnvironment(), DATABASE_URL: database?.url, ...options.environment },
       cwd: folder,
       logFile: join(folder, 'controller.log'),
       ready: async (signal) => {
@@ -152,7 +152,7 @@ export class Cluster {
     const program = new Program({
       name,
       argv: [process.execPath, FRAISIER, 'controller', ...addresses, ...places, ...key],
-      environment: { ...uncoveredEnvironment(), DATABASE_URL: this.#databaseUrl, ...this.#environment },
+      environment: { ...plainEnvironment(), DATABASE_URL: this.#databaseUrl, ...this.#environment },
       cwd: this.folder,
       logFile: join(this.folder, `${name}.log`),
       ready: async (signal) => {
@@ -181,10 +181,13 @@ export class Cluster {
     return program;
   }
 
-  /** Runs `fraisier …args` as the local admin; its coverage is that of its own tests, which saves a third of its time. */
+  /** Runs `fraisier …args` as the local admin. */
   cli(args: readonly string[], options: CommandOptions = {}): Promise<CommandOutput> {
-    const own = { FRAISIER_CONTROLLER: this.socket, NODE_V8_COVERAGE: undefined };
-    const environment = { ...plainEnvironment(), ...own, ...options.environment };
+    const environment = {
+      ...plainEnvironment(),
+      FRAISIER_CONTROLLER: this.socket,
+      ...options.environment,
+    };
     return runCommand([process.execPath, FRAISIER, ...args], { ...options, environment });
   }
 

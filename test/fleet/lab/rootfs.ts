@@ -20,7 +20,7 @@ const PACKAGES = `systemd systemd-sysv dbus polkitd sudo util-linux procps iprou
   python3-minimal sqlite3 openssh-server libstdc++6 libatomic1`.split(/\s+/);
 
 /** The program as every host has it: the checkout is bound to /opt/fraisier when a host boots. */
-const WRAPPER = '#!/bin/sh\nexec /usr/local/bin/node /opt/fraisier/dist/cli/bin.js "$@"\n';
+const WRAPPER = '#!/bin/sh\nexec /usr/local/bin/node /opt/fraisier/dist/bundle/bin.js "$@"\n';
 
 /**
  * The folder of a root file system with systemd, git and this machine's `node`, made once (about a minute, 300 MB) below
