@@ -106,6 +106,7 @@ async function thisAgent(config: AgentConfig, logger: Logger) {
     runStep,
     checkPolicy,
     liveRelease: (target) => liveNow({ target, stateFolder: config.state }),
+    originOf: originNow,
   });
   const fraises = new LiveFraises(
     { disk, look: (target) => lookAt({ target, stateFolder: config.state }) },
@@ -150,8 +151,12 @@ function liveNow(host: OnHost): Promise<string> {
 async function lookAt(host: OnHost): Promise<FoundLive> {
   const release = await liveNow(host);
   const mark = release === '' ? null : await readReleaseMark(placeOf(host), release);
-  const origin = isInPlace(host.target) ? await originOf(host.target.appPath).catch(() => '') : '';
+  const origin = await originNow(host.target);
   return { release, provenGood: (mark?.provenGoodAt ?? null) !== null, origin };
+}
+
+async function originNow(target: Target): Promise<string> {
+  return isInPlace(target) ? originOf(target.appPath).catch(() => '') : '';
 }
 
 function stopSignal(): AbortSignal {

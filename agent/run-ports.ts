@@ -27,6 +27,8 @@ export interface RunPorts {
   readonly checkPolicy: (target: Target, steps: readonly Step[], policy: Policy) => Promise<Reason | null>;
   /** What is live on the host now; empty when nothing is. */
   readonly liveRelease: (target: Target) => Promise<string>;
+  /** Of an in_place checkout; empty otherwise, and when it cannot be read. */
+  readonly originOf: (target: Target) => Promise<string>;
   readonly logger: Logger;
 }
 

@@ -112,6 +112,8 @@ async function askPolicy(
 
 async function finishRun(ports: RunPorts, { folder }: RunInHand, end: StepEnd): Promise<void> {
   const liveRelease = await ports.liveRelease(folder.target);
-  const value = { outcome: end.outcome, reason: 'reason' in end ? end.reason : undefined, liveRelease };
+  const origin = await ports.originOf(folder.target);
+  const reason = 'reason' in end ? end.reason : undefined;
+  const value = { outcome: end.outcome, reason, liveRelease, origin };
   await folder.append(ports.clock.now(), { $case: 'runFinished', value });
 }

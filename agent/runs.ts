@@ -96,19 +96,23 @@ export class Runs {
     try {
       return await createRunFolder(disk, path, assignment);
     } catch (error) {
-      // Half of it must not be taken for a run at the next start.
-      await disk.remove(path).catch(() => undefined);
+      // Half of it must not be taken for a run at the next start; what cannot be removed has no assignment.
+      await disk.remove(path).catch((err: unknown) => {
+        this.#ports.logger.warn({ err, run: assignment.runId }, 'what was begun of a run cannot be removed');
+      });
       if (!mayTakeReserve || !isCode(error, 'ENOSPC', 'EDQUOT')) throw error;
     }
     await disk.remove(this.#reserve);
     return this.#makeFolder(assignment, false);
   }
 
-  /** Room is taken while there is some; a disk that is full now gives none. */
+  /** Room is taken while there is some; a disk that is full now gives none, which a way back would notice too late. */
   async #keepReserve(): Promise<void> {
     const { disk } = this.#ports;
     if ((await disk.size(this.#reserve)) === RESERVE_BYTES) return;
-    await disk.writeLoosely(this.#reserve, new Uint8Array(RESERVE_BYTES)).catch(() => undefined);
+    await disk.writeLoosely(this.#reserve, new Uint8Array(RESERVE_BYTES)).catch((err: unknown) => {
+      this.#ports.logger.warn({ err, file: this.#reserve }, 'no room can be kept free for a way back');
+    });
   }
 
   /** Stops a run, if it is known and not over; its end is reported as events. */

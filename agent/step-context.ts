@@ -10,6 +10,8 @@ import type { CommandEnd, StepCommand, StepContext } from './steps/step.js';
 const CAPTURED_BYTES = 1024 * 1024;
 /** Of what a command without capture printed, the end: for the sentence that says why it failed. */
 const TAIL_BYTES = 4096;
+/** Of what a command with capture said beside its data, the end: enough for all that git names. */
+const ERRORS_BYTES = 64 * 1024;
 
 /** One attempt of one step while this process works on it. */
 export interface AttemptInHand {
@@ -192,7 +194,7 @@ class StepCommands {
       case 'exited': {
         const output = (await this.#outputOf(spec)).toString();
         if (spec.captureFile === null) return { ...end, output };
-        return { ...end, output, errors: (await this.#logTail(spec)).toString() };
+        return { ...end, output, errors: (await this.#logTail(spec, ERRORS_BYTES)).toString() };
       }
       case 'absent':
         return {
@@ -210,13 +212,15 @@ class StepCommands {
 
   async #outputOf(spec: ExecSpec): Promise<Buffer> {
     const { disk } = this.#ports;
-    return spec.captureFile === null ? this.#logTail(spec) : disk.readAt(spec.captureFile, 0, CAPTURED_BYTES);
+    return spec.captureFile === null
+      ? this.#logTail(spec, TAIL_BYTES)
+      : disk.readAt(spec.captureFile, 0, CAPTURED_BYTES);
   }
 
-  async #logTail(spec: ExecSpec): Promise<Buffer> {
+  async #logTail(spec: ExecSpec, most: number): Promise<Buffer> {
     const { disk } = this.#ports;
     const size = await disk.size(spec.outputFile);
-    const from = Math.max(this.#printedBefore, size - TAIL_BYTES);
+    const from = Math.max(this.#printedBefore, size - most);
     return disk.readAt(spec.outputFile, from, Math.max(0, size - from));
   }
 

@@ -18,6 +18,7 @@ type ResponseOf<M extends keyof Methods> = ReturnType<Methods[M]['responseDeseri
 /** Answers that come from the hosts themselves take as long as the slowest of them is given. */
 const DEADLINE_MS: Readonly<Partial<Record<UnaryName, number>>> = {
   requestDeployment: 60_000,
+  retryDeployment: 60_000,
   previewDeployment: 90_000,
   getStatus: 60_000,
 };

@@ -15,6 +15,7 @@ import { Lock } from './commands/lock.js';
 import { Locks } from './commands/locks.js';
 import { Login } from './commands/login.js';
 import { Logs } from './commands/logs.js';
+import { Retry } from './commands/retry.js';
 import { Rollback } from './commands/rollback.js';
 import { Show } from './commands/show.js';
 import { Stats } from './commands/stats.js';
@@ -26,6 +27,7 @@ import { Webhooks } from './commands/webhooks.js';
 import { WebhooksReplay } from './commands/webhooks-replay.js';
 import { WebhooksSetup } from './commands/webhooks-setup.js';
 import { WebhooksShow } from './commands/webhooks-show.js';
+import { Why } from './commands/why.js';
 
 /** Every command by what is typed, words joined by colons. oclif reads this table (`strategy: explicit`). */
 export const COMMANDS = {
@@ -42,6 +44,7 @@ export const COMMANDS = {
   list: List,
   deploy: Deploy,
   rollback: Rollback,
+  retry: Retry,
   cancel: Cancel,
   continue: Continue,
   lock: Lock,
@@ -49,6 +52,7 @@ export const COMMANDS = {
   locks: Locks,
   watch: Watch,
   status: Status,
+  why: Why,
   history: History,
   show: Show,
   logs: Logs,

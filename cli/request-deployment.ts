@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type {
   Deployment,
   RequestDeploymentRequest,
+  RetryRequest,
   RollbackRequest,
 } from '../proto/gen/fraisier/v1/control.js';
 import { askOnce } from './ask-once.js';
@@ -21,6 +22,13 @@ export function requestDeployment(
   return askOnce({ ...limits, unknown }, () => limits.control.ask('requestDeployment', request));
 }
 
+/** Asks for an ended deployment to be deployed once more, in the same way. */
+export function retryDeployment(limits: Limits, wanted: Wanted<RetryRequest>): Promise<Deployment> {
+  const request = { ...wanted, trigger: 'cli', requestId: randomUUID() };
+  const unknown = inDoubt({ fraise: '', environment: '' }, 'a deployment');
+  return askOnce({ ...limits, unknown }, () => limits.control.ask('retryDeployment', request));
+}
+
 /** Asks for a rollback, in the same way. */
 export function requestRollback(limits: Limits, wanted: Wanted<RollbackRequest>): Promise<Deployment> {
   const request = { ...wanted, trigger: 'cli', requestId: randomUUID() };
@@ -34,6 +42,6 @@ function inDoubt(
 ): PatienceLimits['unknown'] {
   return {
     message: `the controller went away while it was asked: whether ${what} was queued is not known`,
-    hint: `fraisier history ${fraise} ${environment}`,
+    hint: ['fraisier history', fraise, environment].filter(Boolean).join(' '),
   };
 }

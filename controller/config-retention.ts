@@ -15,5 +15,6 @@ export function readKeeping(environment: Readonly<Record<string, string | undefi
     refusedMs: age('FRAISIER_KEEP_REFUSED', 7),
     outputMs: age('FRAISIER_KEEP_OUTPUT', 90),
     questionsMs: age('FRAISIER_KEEP_QUESTIONS', 1),
+    notificationsMs: age('FRAISIER_KEEP_NOTIFICATIONS', 7),
   };
 }

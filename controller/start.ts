@@ -78,7 +78,7 @@ function startLookingAtRepositories({ edges, logger }: Core, closers: Closers): 
   closers.push('pending deliveries', () => settling.stop());
   const watching = startWatching({
     edges,
-    readConfiguration: configurationReader(),
+    readConfiguration: configurationReader(edges.parsed),
     random: Math.random,
     onError: (error, branch) => logger.warn({ err: error, branch }, 'branch not looked at'),
     onMissed: ({ id, branch, commit }) => logger.warn({ webhookId: id, branch, commit }, 'push was missed'),
@@ -105,6 +105,7 @@ async function openCore(
       environment,
       after: afterRealTime,
       leaseMs: config.leaseMs,
+      parsed: new Map(),
     } satisfies Edges,
     authority: await openAuthority(storage.authority, config.keyFile, await ledger.now()),
     controllerId: await controllerId(config.state),

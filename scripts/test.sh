@@ -29,7 +29,7 @@ checks() {
 tests() {
   node_modules/.bin/c8 node_modules/.bin/mocha --parallel --jobs 4 --require dist/test/support/root-hooks.js \
     --reporter dot --forbid-only --forbid-pending --fail-zero \
-    'dist/test/system/**/*.test.js' 'dist/test/{agent,cli,controller,proto,workshop}/**/*.test.js'
+    'dist/test/system/**/*.test.js' 'dist/test/{agent,cli,controller,proto,simulator,workshop}/**/*.test.js'
 }
 
 stage build bash scripts/build.sh

@@ -39,7 +39,7 @@ export function systemctlSystemd(
     resetFailed: act('reset-failed'),
     daemonReload: (signal) => job([programs.systemctl, 'daemon-reload'], signal),
     show: (unit, properties) => show(programs.systemctl, unit, properties),
-    restart: (units, signal, verb = 'restart') => job([programs.systemctl, verb, '--', ...units], signal),
+    restart: (unit, signal, verb = 'restart') => act(verb)(unit, signal),
     stop: act('stop'),
     journalTail: (unit, lines) => journalTail(programs.journalctl, unit, lines),
   };

@@ -1,5 +1,6 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import type { ChangedPaths, PathsBetween } from '../../proto/gen/fraisier/v1/agent.js';
+import { saidBy } from '../steps/ends.js';
 import { gitRead, isOk, outputOf } from '../steps/git.js';
 import { saidByGit } from '../steps/mirror.js';
 import { mustBring, questionGit } from './host-ports.js';
@@ -24,7 +25,7 @@ export async function changedPaths(
   const asked = ['diff', '--name-only', '--no-renames', '--ignore-submodules=none', '-z', from, to];
   const end = await git(gitRead(code.mirror, asked, { offline: true }));
   if (!isOk(end))
-    throw new FraisierError('no_answer', `git could not compare the commits: ${saidByGit(outputOf(end))}`);
+    throw new FraisierError('no_answer', `git could not compare the commits: ${saidByGit(saidBy(end))}`);
   return bounded(outputOf(end).split('\0').slice(0, -1));
 }
 

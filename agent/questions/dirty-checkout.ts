@@ -30,7 +30,7 @@ export async function dirtyCheckout(
     const files = changedIn(end.stdout);
     return files.length === 0 ? null : dirtyReason(app, files);
   }
-  const said = end.exitCode === null ? end.problem : firstFault(end.stdout);
+  const said = end.exitCode === null ? end.problem : firstFault(end.stderr);
   return reason('preflight_failed', `git could not look at the checkout ${app}: ${said}`);
 }
 

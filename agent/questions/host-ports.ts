@@ -31,7 +31,8 @@ export function questionGit(ports: Pick<HostPorts, 'signal'>): RunGit {
       signal: ports.signal,
     };
     const end = await runProgram(argv, options);
-    if (end.exitCode !== null) return { ended: 'exited', exitCode: end.exitCode, output: end.stdout };
+    if (end.exitCode !== null)
+      return { ended: 'exited', exitCode: end.exitCode, output: end.stdout, errors: end.stderr };
     throw new FraisierError('no_answer', 'git did not answer in time', { cause: new Error(end.problem) });
   };
 }

@@ -3,6 +3,7 @@ import type { ResolveRef } from '../../proto/gen/fraisier/v1/agent.js';
 import type { Target } from '../../proto/gen/fraisier/v1/plan.js';
 import { checkPolicy } from '../steps/check-policy.js';
 import { mustHaveRepository } from '../steps/checkout.js';
+import { saidBy } from '../steps/ends.js';
 import { gitRead, isOk, mirrorFolder, outputOf, refuseAddress } from '../steps/git.js';
 import type { RunGit } from '../steps/git.js';
 import { accessTo, refusedByHost } from '../steps/git-access.js';
@@ -61,9 +62,9 @@ async function byName(
   const names = [`refs/heads/${ref}`, `refs/tags/${ref}^{}`, `refs/tags/${ref}`, ref];
   const end = await git(gitRead(mirror, ['ls-remote', '--', repository, ...names], { access }));
   if (!isOk(end)) {
-    const refused = refusedByHost(repository, outputOf(end), access);
+    const refused = refusedByHost(repository, saidBy(end), access);
     if (refused !== null) throw errorOf(refused);
-    throw new FraisierError('fetch_failed', `git could not ask ${repository}: ${saidByGit(outputOf(end))}`, {
+    throw new FraisierError('fetch_failed', `git could not ask ${repository}: ${saidByGit(saidBy(end))}`, {
       hint: 'check on the host that this user can reach the repository: git ls-remote',
     });
   }

@@ -4,9 +4,10 @@ import { Phase } from '../../proto/gen/fraisier/v1/plan.js';
 import { forgetCheckout, noteCheckout, readBrokenOff } from './broken-checkout.js';
 import { headOf } from './checkout.js';
 import { dirtyProblem } from './dirty-tree.js';
-import { endOfCommand, failed, lastLine, succeeded } from './ends.js';
+import { endOfCommand, failed, saidBy, succeeded } from './ends.js';
 import { problemHere, runHere } from './git-in-checkout.js';
 import { isOk, outputOf } from './git.js';
+import { keepInTheWay } from './keep-in-the-way.js';
 import { clearIndexLock } from './index-lock.js';
 import { placeOf } from './place.js';
 import {
@@ -22,7 +23,8 @@ import type { StepContext, StepEnd } from './step.js';
 /**
  * Checks exactly this commit out at `app_path`, detached: no branch of the checkout is moved, and what was checked out
  * stays reachable by `refs/fraisier/before/<commit>`. On the way forward a tree that was changed is refused. On the way
- * back, or after a checkout that was broken off, what lies there is first kept as `refs/fraisier/left/<run>-<attempt>`.
+ * back, or after a checkout that was broken off, what lies there is first kept: changes of tracked files as
+ * `refs/fraisier/left/<run>-<attempt>`, files of no commit by `keepInTheWay`.
  */
 export async function activateInPlace(commit: string, context: StepContext): Promise<StepEnd> {
   const { app } = layoutOf(context.target);
@@ -30,10 +32,13 @@ export async function activateInPlace(commit: string, context: StepContext): Pro
   const locked = await clearIndexLock(context);
   if (locked !== null) return locked;
   const before = await headOf(app);
-  const forced = context.phase === Phase.UNDO || (await readBrokenOff(context)) !== null;
+  const brokenOff = await readBrokenOff(context);
+  const forced = context.phase === Phase.UNDO || brokenOff !== null;
   const problem =
     (await commitProblem(commit, context)) ??
     (forced ? await keepChanges(context) : await dirtyProblem(context)) ??
+    // What a checkout of this very commit left is ours: the first attempt looked for what was not.
+    (forced && brokenOff !== commit ? await keepInTheWay(before, commit, context) : null) ??
     (await keepCommit(before, commit, context));
   if (problem !== null) return problem;
   if (before === commit && !forced && (await liveRelease(placeOf(context))) === commit)
@@ -55,8 +60,7 @@ async function commitProblem(commit: string, context: StepContext): Promise<Step
 async function keepChanges(context: StepContext): Promise<StepEnd | null> {
   const end = await runHere(context, ['stash', 'create', `left in the tree before ${context.runId}`]);
   if (end.ended !== 'exited') return endOfCommand(end, 'git stash', 'activate_failed');
-  // Warnings of git come before it.
-  const kept = lastLine(outputOf(end));
+  const kept = outputOf(end).trim();
   if (!isCommit(kept)) return null;
   // A repeat must not put what it finds half replaced in the place of what was there.
   const name = `refs/fraisier/left/${context.runId}-${context.attempt}`;
@@ -84,7 +88,8 @@ async function checkOut(commit: string, forced: boolean, context: StepContext): 
   const how = ['--quiet', '--detach', '--no-recurse-submodules', ...(forced ? ['--force'] : [])];
   const end = await runHere(context, ['checkout', ...how, commit, '--']);
   // Refused as a whole: nothing was begun that had to be put in order.
-  if (/would be overwritten|would lose untracked/.test(outputOf(end))) await forgetCheckout(context);
+  if (/would be overwritten|would lose untracked|^Aborting$/m.test(saidBy(end)))
+    await forgetCheckout(context);
   const what = `the checkout ${app} could not be brought to ${commit}`;
   return problemHere(end, what, 'activate_failed') ?? syncProblem(app, context);
 }

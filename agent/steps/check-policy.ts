@@ -1,5 +1,4 @@
-import { realpath } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { HealthProbe, Reason, Step, Target } from '../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../proto/error-codes.js';
 import { ownUser } from '../exec/users.js';
@@ -7,6 +6,7 @@ import type { HostUser } from '../exec/users.js';
 import type { Policy } from '../policy.js';
 import { repositoryOf } from './checkout.js';
 import { argvOf } from './command-line.js';
+import { environmentOfCommit } from './environment-file-place.js';
 import { unitsOf } from './job-units.js';
 import {
   mayInstallUnit,
@@ -19,6 +19,7 @@ import {
   policyReason,
 } from './policy-rules.js';
 import type { Refusal } from './policy-rules.js';
+import { realPath } from './real-path.js';
 import { isInPlace } from './release-layout.js';
 
 /**
@@ -41,7 +42,8 @@ export async function checkPolicy(
   const steering = steps.map(steeringVariable).find((name) => name !== null);
   if (steering !== undefined) return steeringRefused(steering as string);
   const refusals = plain.filter((refusal) => refusal !== null);
-  return policyReason(policy, refusals.length > 0 ? refusals : await escapingLinks(target, policy));
+  if (refusals.length > 0) return policyReason(policy, refusals);
+  return (await environmentOfCommit(target)) ?? policyReason(policy, await escapingLinks(target, policy));
 }
 
 /** Variables that say which program a command is, or what it loads: a plan that sets one could run anything. */
@@ -190,10 +192,4 @@ async function escapingLinks(target: Target, policy: Policy): Promise<readonly R
   if (target.environmentFile !== '') wanted.push(target.environmentFile);
   const places = await Promise.all(wanted.map(realPath));
   return places.map((place) => mayUsePath(real, place)).filter((refusal) => refusal !== null);
-}
-
-/** Of an absolute path. */
-async function realPath(path: string): Promise<string> {
-  const real = await realpath(path).catch(() => null);
-  return real ?? join(await realPath(dirname(path)), path.slice(dirname(path).length));
 }

@@ -83,18 +83,24 @@ export function inTheWay(files: readonly string[], coming: readonly string[]): r
 }
 
 /** `a`, `a/b` for `a/b/c`. */
-function foldersOf(path: string): readonly string[] {
+export function foldersOf(path: string): readonly string[] {
   const parts = path.split('/').slice(0, -1);
   return parts.map((_, at) => parts.slice(0, at + 1).join('/'));
 }
 
 function dirty(app: string, what: string, files: readonly string[]): Reason {
   const named = files.slice(0, MOST_NAMED).map(printable);
-  const more = files.length > named.length ? ` and ${files.length - named.length} more` : '';
-  return reason('dirty_tree', `the checkout ${app} ${what}: ${named.join(', ')}${more}`, {
+  return reason('dirty_tree', `the checkout ${app} ${what}: ${namedFiles(files)}`, {
     hint: `on the host: git -C ${app} status; commit, stash or remove them, then deploy again`,
     facts: { app_path: app, files: named.join('\n'), count: String(files.length) },
   });
+}
+
+/** `a, b and 3 more`. */
+export function namedFiles(files: readonly string[]): string {
+  const named = files.slice(0, MOST_NAMED).map(printable);
+  const more = files.length > named.length ? ` and ${files.length - named.length} more` : '';
+  return `${named.join(', ')}${more}`;
 }
 
 /** A name with anything but plain characters in JSON's quotes. */

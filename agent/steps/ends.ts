@@ -53,9 +53,9 @@ export function endOfCommand(end: CommandEnd, name: string, code: ErrorCode): En
 }
 
 function endOfExit(end: Ended<'exited'>, name: string, code: ErrorCode): EndWithReason {
-  const said = lastLine(end.output);
+  const said = lastLine(saidBy(end));
   const result = { exitCode: end.exitCode };
-  if (saysDiskFull(end.output)) {
+  if (saysDiskFull(saidBy(end))) {
     return failed('disk_full', `${name}: the disk is full (${said})`, {
       hint: 'free space on this host, then retry',
       result,
@@ -65,6 +65,13 @@ function endOfExit(end: Ended<'exited'>, name: string, code: ErrorCode): EndWith
   const facts: Record<string, string> = { exit_code: String(end.exitCode) };
   if (said !== '') facts['output'] = said;
   return failed(code, said === '' ? exit : `${exit}: ${said}`, { facts, result });
+}
+
+/** What a program said to people: its standard error where that was kept apart and holds something, else all it printed. */
+export function saidBy(end: CommandEnd): string {
+  if (end.ended !== 'exited') return '';
+  const { output, errors = '' } = end;
+  return errors.trim() === '' ? output : errors;
 }
 
 /** The last line that is not blank, cut to 500 characters. */

@@ -1,4 +1,4 @@
-import { endOfCommand, failed, lastLine, saysDiskFull } from './ends.js';
+import { endOfCommand, failed, lastLine, saidBy, saysDiskFull } from './ends.js';
 import { GIT_ENVIRONMENT, GIT_SETTINGS, gitOf, isOk } from './git.js';
 import { layoutOf } from './release-layout.js';
 import type { CommandEnd, StepCommand, StepContext, StepEnd } from './step.js';
@@ -24,7 +24,7 @@ export function gitHere(
   ];
   const git = ['git', '-C', app, ...settings.flatMap((one) => ['-c', one]), ...args];
   return {
-    argv: ['/bin/sh', '-c', 'exec "$@" 2>&1', 'git', ...git],
+    argv: git,
     cwd: '/',
     environment: { ...GIT_ENVIRONMENT, ...environment },
     capture: true,
@@ -44,8 +44,8 @@ export function runHere(
 /** How a step ends when its git in the checkout did not do what it should; null when it did. */
 export function problemHere(end: CommandEnd, what: string, code: ErrorCode): StepEnd | null {
   if (isOk(end)) return null;
-  if (end.ended !== 'exited' || saysDiskFull(end.output)) return endOfCommand(end, what, code);
-  return failed(code, `${what}: ${firstFault(end.output)}`);
+  if (end.ended !== 'exited' || saysDiskFull(saidBy(end))) return endOfCommand(end, what, code);
+  return failed(code, `${what}: ${firstFault(saidBy(end))}`);
 }
 
 /** Git's own reason, before its advice. */

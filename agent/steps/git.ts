@@ -6,7 +6,7 @@ import type { GitAccess } from './git-access.js';
 import { quoteWord } from './policy-rules.js';
 import type { CommandEnd, StepCommand, StepContext } from './step.js';
 
-/** Runs git to its end; its output, both streams, is that of the end. */
+/** Runs git to its end; its output is the data it answered with, what it said is in `errors` (see `saidBy`). */
 export type RunGit = (command: StepCommand) => Promise<CommandEnd>;
 
 /** Git must never ask: there is nobody to answer. What it needs to know is the host's own configuration. */
@@ -27,8 +27,7 @@ export const GIT_SETTINGS: readonly string[] = [
   'core.hooksPath=/dev/null',
 ];
 
-const READ = `exec 2>&1
-mirror=$1
+const READ = `mirror=$1
 shift
 exec git --git-dir="$mirror" "$@"`;
 
@@ -36,8 +35,7 @@ exec git --git-dir="$mirror" "$@"`;
  * One writer per mirror, also across agents: the lock is held by git itself and ends with it. Whoever holds it knows that
  * the lock files in the mirror are left from a git that was killed. Without flock(1) none is removed.
  */
-const LOCKED = `exec 2>&1
-mirror=$1
+const LOCKED = `mirror=$1
 shift
 if command -v flock >/dev/null 2>&1; then
   exec 9>>"$mirror.flock"
@@ -105,7 +103,7 @@ function environmentOf({ access, environment }: GitUse): Readonly<Record<string,
   return { ...GIT_ENVIRONMENT, ...access?.environment, ...environment };
 }
 
-/** Git as a step runs it: what it printed is in the step's log as well. */
+/** Git as a step runs it: what it answered is in the step's log as well, beside what it said. */
 export function gitOf(context: StepContext): RunGit {
   return async (command) => {
     const end = await context.command(command);

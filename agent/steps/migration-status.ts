@@ -8,7 +8,7 @@ import { startable } from '../migrations/own-program.js';
 import { missingHere, readerOf } from '../migrations/read-status.js';
 import { stateOf, type ReadText, type Told } from '../migrations/told.js';
 import { nameOf } from './command.js';
-import { endOfCommand, failed, lastLine, succeeded } from './ends.js';
+import { endOfCommand, failed, lastLine, saidBy, succeeded } from './ends.js';
 import { releaseCommand } from './release-command.js';
 import type { CommandEnd, RunStep, StepContext, StepEnd } from './step.js';
 
@@ -37,7 +37,7 @@ async function ask(
 
 /** A tool that will not answer because the database knows what the release does not says that something was changed. */
 function notAnswered(end: CommandEnd, argv: readonly string[]): StepEnd {
-  const printed = end.ended === 'exited' ? `${end.output}\n${end.errors ?? ''}` : '';
+  const printed = end.ended === 'exited' ? `${end.output}\n${saidBy(end)}` : '';
   const names = missingHere(printed);
   if (names === '') return endOfCommand(end, nameOf(argv), 'command_failed');
   const message = `the database has migrations that this release does not have: ${names}`;

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { reason } from '../../proto/error-codes.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import { lastLine, saysDiskFull } from './ends.js';
+import { lastLine, saidBy, saysDiskFull } from './ends.js';
 import { gitRead, gitWrite, isOk, outputOf, refuseAddress } from './git.js';
 import type { GitUse, RunGit } from './git.js';
 import { refusedByHost } from './git-access.js';
@@ -60,7 +60,7 @@ async function bringIt(git: RunGit, wanted: Wanted): Promise<Brought> {
   const exact = await git(await fetchOf(wanted, [`+${wanted.commit}:${pin(wanted.commit)}`]));
   if (exact.ended !== 'exited') return { is: 'broken_off', end: exact };
   if (exact.exitCode === 0) return { is: 'there' };
-  if (saysDiskFull(exact.output)) return notFetched(wanted, exact.output);
+  if (saysDiskFull(saidBy(exact))) return notFetched(wanted, saidBy(exact));
   return byEverything(git, wanted);
 }
 
@@ -89,12 +89,12 @@ async function withContents(git: RunGit, wanted: Wanted): Promise<Brought> {
   if (!(await isPartial(mirror))) return { is: 'there' };
   const end = await git(bringContents(mirror, commit, access));
   if (end.ended !== 'exited') return { is: 'broken_off', end };
-  return end.exitCode === 0 ? { is: 'there' } : notFetched(wanted, end.output);
+  return end.exitCode === 0 ? { is: 'there' } : notFetched(wanted, saidBy(end));
 }
 
 function notMade(end: CommandEnd): Brought {
   return end.ended === 'exited'
-    ? notFetchedFrom('the mirror could not be made', end.output)
+    ? notFetchedFrom('the mirror could not be made', saidBy(end))
     : { is: 'broken_off', end };
 }
 
@@ -142,7 +142,7 @@ async function fetchEverything(git: RunGit, place: Place): Promise<Brought> {
   // Pruned first, or a new branch `a/b` cannot come where a deleted `a` was.
   const end = await git(await fetchOf(place, EVERYTHING, true));
   if (end.ended !== 'exited') return { is: 'broken_off', end };
-  return end.exitCode === 0 ? { is: 'there' } : notFetched(place, end.output);
+  return end.exitCode === 0 ? { is: 'there' } : notFetched(place, saidBy(end));
 }
 
 /** A ref of another kind, such as that of a merge request. */

@@ -3,12 +3,13 @@ import { Outcome } from '../../proto/gen/fraisier/v1/agent.js';
 import type { Command } from '../../proto/gen/fraisier/v1/plan.js';
 import { succeeded } from './ends.js';
 import { placeOf } from './place.js';
-import { readReleaseMark, writeReleaseMark } from './release-layout.js';
+import { isInPlace, readReleaseMark, writeReleaseMark } from './release-layout.js';
 import type { StepContext, StepEnd } from './step.js';
 
 /**
  * Does `work`, unless this step succeeded with this very command in this release before. Run for another reason it is
- * first forgotten that it did, so that what breaks off half-way is done again by the next deployment.
+ * first forgotten that it did, so that what breaks off half-way is done again by the next deployment. What was forced
+ * counts as done too: who goes back to this release installs nothing.
  */
 export async function oncePerRelease(
   spec: Command,
@@ -23,9 +24,14 @@ export async function oncePerRelease(
   }
   if (before !== undefined) await remember(spec, context, undefined);
   const end = await work();
-  const counts = spec.oncePerRelease || before !== undefined;
-  if (counts && end.outcome === Outcome.SUCCEEDED) await remember(spec, context, digest);
+  if ((before !== undefined || counts(spec, context)) && end.outcome === Outcome.SUCCEEDED)
+    await remember(spec, context, digest);
   return end;
+}
+
+/** In place, install at `app_path` says nothing of the worktree in which the next `prepare` installs. */
+function counts({ oncePerRelease: once, hook }: Command, { target }: StepContext): boolean {
+  return once || (hook === '' && !isInPlace(target));
 }
 
 async function doneBefore({ commit }: Command, context: StepContext): Promise<string | undefined> {

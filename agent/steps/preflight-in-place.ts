@@ -3,7 +3,7 @@ import { gitFolderOf, headOf, noOrigin, repositoryOf } from './checkout.js';
 import { readBrokenOff } from './broken-checkout.js';
 import { dirtyProblem } from './dirty-tree.js';
 import { firstFault, runHere } from './git-in-checkout.js';
-import { endOfCommand, failed } from './ends.js';
+import { endOfCommand, failed, saidBy } from './ends.js';
 import { refuseAddress } from './git.js';
 import { layoutOf } from './release-layout.js';
 import { Outcome } from '../../proto/gen/fraisier/v1/agent.js';
@@ -51,9 +51,9 @@ async function ownerProblem(context: StepContext): Promise<StepEnd | null> {
   if (end.ended !== 'exited') return endOfCommand(end, 'git rev-parse', 'preflight_failed');
   if (end.exitCode === 0) return null;
   const who = context.target.user === '' ? 'the user of the agent' : context.target.user;
-  const message = /dubious ownership|unsafe repository/.test(end.output)
+  const message = /dubious ownership|unsafe repository/.test(saidBy(end))
     ? `the checkout ${app} does not belong to ${who}, as whom git runs there`
-    : `git does not work in the checkout ${app} as ${who}: ${firstFault(end.output)}`;
+    : `git does not work in the checkout ${app} as ${who}: ${firstFault(saidBy(end))}`;
   const hint = `name its owner by \`user:\` in the configuration, or on the host: sudo chown -R ${context.target.user || 'root'}: ${app}`;
   return failed('preflight_failed', message, { hint, facts: { app_path: app } });
 }

@@ -15,6 +15,7 @@ import { checkoutProblem, treeProblem } from './preflight-in-place.js';
 import { isInPlace, isProvenGood, kindOfCurrent, layoutOf, liveRelease } from './release-layout.js';
 import { isSettled } from './settled.js';
 import type { RunStep, StepContext, StepEnd, Systemd } from './step.js';
+import { releasesNotTrusted } from './trusted-releases.js';
 
 /** Looks whether a deployment can work on this host, before anything is done; makes the empty folder it goes to. */
 export const preflight: RunStep<Preflight> = async (spec, context) =>
@@ -40,7 +41,9 @@ export async function hostProblem(
 ): Promise<FailedEnd | null> {
   return (
     (await userProblem(target, own)) ??
-    (isInPlace(target) ? await checkoutProblem(target) : null) ??
+    (isInPlace(target)
+      ? await checkoutProblem(target)
+      : await releasesNotTrusted(layoutOf(target).releases, 'preflight_failed', own)) ??
     (await unitProblem(target.systemdService, systemd)) ??
     (await unitProblem(target.systemdSocket, systemd))
   );

@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Prune } from '../../proto/gen/fraisier/v1/plan.js';
 import { repositoryOf } from './checkout.js';
-import { endOfCommand, endOfDiskError, failed, succeeded } from './ends.js';
+import { endOfCommand, endOfDiskError, failed, saidBy, succeeded } from './ends.js';
 import { gitOf, isOk, mirrorFolder } from './git.js';
 import { tidyMirror } from './mirror.js';
 import { liveCommit, placeOf } from './place.js';
@@ -10,6 +10,7 @@ import { isFolder, layoutOf, listReleases, markFile } from './release-layout.js'
 import type { ReleaseMark } from './release-layout.js';
 import { releasesInUse } from './releases-in-use.js';
 import type { RunStep, StepContext, StepEnd } from './step.js';
+import { releasesNotTrusted } from './trusted-releases.js';
 
 /** Removes the releases that are not kept, and what killed attempts left; tidies the mirror. */
 export const prune: RunStep<Prune> = async (spec, context) => {
@@ -17,7 +18,9 @@ export const prune: RunStep<Prune> = async (spec, context) => {
     const superfluous = toRemove(await listReleases(placeOf(context)), await liveCommit(context), spec);
     const used = await inUse(superfluous, context);
     const removed = superfluous.filter((commit) => !used.has(commit));
-    const problem = await remove(removed, context);
+    const { releases } = layoutOf(placeOf(context));
+    const problem =
+      (await releasesNotTrusted(releases, 'prune_failed')) ?? (await remove(removed, releases, context));
     if (problem !== null) return problem;
     await tidy(context);
     return succeeded({ summary: summaryOf(removed, [...used.keys()]) });
@@ -81,8 +84,11 @@ function stagedSince({ mark }: Release): string {
 }
 
 /** The mark first: a folder without one is known to be rubbish. */
-async function remove(commits: readonly string[], context: StepContext): Promise<StepEnd | null> {
-  const { releases } = layoutOf(placeOf(context));
+async function remove(
+  commits: readonly string[],
+  releases: string,
+  context: StepContext,
+): Promise<StepEnd | null> {
   for (const commit of commits) await rm(markFile(placeOf(context), commit), { force: true });
   const names = (await isFolder(releases)) ? await readdir(releases) : [];
   const rubbish = [...commits, ...names.filter((name) => name.includes('.staging-'))].map((name) =>
@@ -90,12 +96,12 @@ async function remove(commits: readonly string[], context: StepContext): Promise
   );
   if (rubbish.length === 0) return null;
   const end = await context.command({
-    argv: ['/bin/sh', '-c', 'exec rm -rf -- "$@" 2>&1', 'rm', ...rubbish],
+    argv: ['rm', '-rf', '--', ...rubbish],
     capture: true,
   });
   if (isOk(end)) return null;
   return end.ended === 'exited'
-    ? failed('prune_failed', `old releases could not be removed: ${end.output.trim()}`)
+    ? failed('prune_failed', `old releases could not be removed: ${saidBy(end).trim()}`)
     : endOfCommand(end, 'rm', 'prune_failed');
 }
 

@@ -1,6 +1,7 @@
 import { endOfCommand, failed, succeeded } from './ends.js';
+import { isOk } from './git.js';
 import { fullUnitName } from './policy-rules.js';
-import type { RestartVerb, StepContext, StepEnd, Systemd } from './step.js';
+import type { CommandEnd, RestartVerb, StepContext, StepEnd, Systemd } from './step.js';
 import { noSystemd, unitFailed } from './unit-failure.js';
 
 /** Between looks after systemd called the job done: a service that only forks is "started" before it has failed. */
@@ -23,7 +24,7 @@ export interface UnitRestart {
   readonly mode: string;
 }
 
-/** Restarts or reloads the unit, its socket with it, and looks whether it is up right afterwards. */
+/** Restarts or reloads the unit, its socket with it (both are down for a moment), and looks whether it is up right afterwards. */
 export async function restartUnit(
   { service, socket, mode }: UnitRestart,
   context: StepContext,
@@ -38,8 +39,8 @@ export async function restartUnit(
     });
   }
   const doing = verb === 'reload' ? await reloadOrStart(unit, systemd) : verb;
-  const units = socket === '' || doing === 'reload' ? [unit] : [socket, unit];
-  const end = await systemd.restart(units, context.signal, doing);
+  const end = await act({ unit, socket, doing }, systemd, context.signal);
+  const units = socket === '' ? [unit] : [socket, unit];
   if (end.ended !== 'exited') return endOfCommand(end, `systemctl ${doing} ${unit}`, 'restart_failed');
   if (end.exitCode !== 0) return refused(end.output, units, doing, context);
   return watch(unit, doing, context, systemd);
@@ -47,8 +48,41 @@ export async function restartUnit(
 
 /** A unit that is not running has nothing to reload: it is started. */
 async function reloadOrStart(unit: string, systemd: Systemd): Promise<RestartVerb> {
-  const { ActiveState } = await systemd.show(unit, ['ActiveState']);
-  return ActiveState === 'active' ? 'reload' : 'restart';
+  return (await isActive(unit, systemd)) ? 'reload' : 'restart';
+}
+
+async function isActive(unit: string, systemd: Systemd): Promise<boolean> {
+  return (await systemd.show(unit, ['ActiveState']))['ActiveState'] === 'active';
+}
+
+async function act(
+  { unit, socket, doing }: { readonly unit: string; readonly socket: string; readonly doing: RestartVerb },
+  systemd: Systemd,
+  signal: AbortSignal,
+): Promise<CommandEnd> {
+  if (socket === '' || doing === 'reload') return systemd.restart(unit, signal, doing);
+  if (doing === 'try-restart' && !(await isActive(unit, systemd))) {
+    return systemd.restart(socket, signal, doing);
+  }
+  return stopAndStart(unit, socket, systemd, signal);
+}
+
+/** systemd starts no socket whose service runs, and a socket that listens starts the service: both are stopped first. */
+async function stopAndStart(
+  unit: string,
+  socket: string,
+  systemd: Systemd,
+  signal: AbortSignal,
+): Promise<CommandEnd> {
+  for (const go of [
+    () => systemd.stop(socket, signal),
+    () => systemd.stop(unit, signal),
+    () => systemd.start(socket, signal),
+  ]) {
+    const end = await go();
+    if (!isOk(end)) return end;
+  }
+  return systemd.start(unit, signal);
 }
 
 /** systemd says no: of the unit that it names, or else of the service, the last lines are shown. */

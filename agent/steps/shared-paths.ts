@@ -1,6 +1,7 @@
 import { lstat, mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { failed } from './ends.js';
+import { giveAll } from './give-all.js';
 import { giveTo } from './give-to.js';
 import { workFolder } from './place.js';
 import { layoutOf, releaseFolder } from './release-layout.js';
@@ -24,7 +25,8 @@ export async function linkShared(tree: string, context: StepContext): Promise<St
       );
     }
     await makeParents(shared, path, context);
-    await provide(join(tree, path), join(shared, path), context);
+    const problem = await provide(join(tree, path), join(shared, path), context);
+    if (problem !== null) return problem;
     await linkTo(tree, path, context);
   }
   return null;
@@ -63,15 +65,22 @@ async function makeFolder(folder: string, context: StepContext): Promise<void> {
   await giveTo(context.target.user, folder);
 }
 
-async function provide(inTree: string, inShared: string, context: StepContext): Promise<void> {
-  if ((await lstat(inShared).catch(() => null)) !== null) return;
+async function provide(inTree: string, inShared: string, context: StepContext): Promise<StepEnd | null> {
+  if ((await lstat(inShared).catch(() => null)) !== null) return null;
   const inCommit = await lstat(inTree).catch(() => null);
-  if (inCommit !== null && !inCommit.isSymbolicLink()) {
-    await rename(inTree, inShared);
-    await giveTo(context.target.user, inShared);
-    await context.log(`${inShared} now holds what came with the commit`);
-  } else if (!basename(inShared).includes('.')) await makeFolder(inShared, context);
+  if (inCommit !== null && !inCommit.isSymbolicLink()) return moveOut(inTree, inShared, context);
+  if (!basename(inShared).includes('.')) await makeFolder(inShared, context);
   else await context.log(`${inShared} is not there yet; the release links to it`);
+  return null;
+}
+
+/** With all that is below it given to its user before it is where that user could put a link into it. */
+async function moveOut(inTree: string, inShared: string, context: StepContext): Promise<StepEnd | null> {
+  const problem = await giveAll(inTree, context);
+  if (problem !== null) return problem;
+  await rename(inTree, inShared);
+  await context.log(`${inShared} now holds what came with the commit`);
+  return null;
 }
 
 async function linkTo(tree: string, path: string, context: StepContext): Promise<void> {

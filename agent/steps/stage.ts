@@ -4,6 +4,7 @@ import { Outcome } from '../../proto/gen/fraisier/v1/agent.js';
 import type { Stage, Target } from '../../proto/gen/fraisier/v1/plan.js';
 import { mustHaveRepository } from './checkout.js';
 import { endOfCommand, endOfDiskError, failed, succeeded } from './ends.js';
+import { giveAll } from './give-all.js';
 import { gitOf, gitRead, mirrorFolder } from './git.js';
 import { placeOf, workFolder } from './place.js';
 import { linkShared } from './shared-paths.js';
@@ -18,10 +19,12 @@ import {
   syncFolder,
   writeReleaseMark,
 } from './release-layout.js';
+import { runToStage } from './run-to-stage.js';
 import { bringToCheckout, openTheWay } from './stage-in-place.js';
 import type { RunStep, StepContext, StepEnd } from './step.js';
 import { placesOfSubmodules } from './submodules.js';
 import type { AtCommit } from './submodules.js';
+import { releasesNotTrusted } from './trusted-releases.js';
 
 /**
  * Writes the tree of the commit, with its submodules if wanted, to `releases/<commit>`: beside it first, then by
@@ -53,7 +56,11 @@ async function stageTree(spec: Stage, of: AtCommit, context: StepContext): Promi
       (await rootProblem(release, spec.commit, context.target)) ?? succeeded({ summary: 'already staged' })
     );
   }
-  return (await clearAway(spec.commit, context)) ?? (await writeRelease(spec, of, release, context));
+  return (
+    (await releasesNotTrusted(layoutOf(placeOf(context)).releases, 'stage_failed')) ??
+    (await clearAway(spec.commit, context)) ??
+    (await writeRelease(spec, of, release, context))
+  );
 }
 
 /** What killed attempts left behind. A folder without its mark is one, too, unless it is live. */
@@ -68,7 +75,7 @@ async function clearAway(commit: string, context: StepContext): Promise<StepEnd 
     left.push(commit);
   }
   if (left.length === 0) return null;
-  return run(
+  return runToStage(
     ['rm', '-rf', '--', ...left.map((name) => join(releases, name))],
     'clearing away a broken release',
     context,
@@ -90,8 +97,8 @@ async function writeRelease(
     (submodules ? await checkoutSubmodules(of, staging, context) : null) ??
     (await rootProblem(staging, commit, context.target)) ??
     (shared === null ? null : await linkShared(shared, context)) ??
-    (await handOver(staging, context)) ??
-    (await run(['sync', '-f', staging], 'writing the release to disk', context));
+    (await giveAll(staging, context)) ??
+    (await runToStage(['sync', '-f', staging], 'writing the release to disk', context));
   if (problem !== null) return problem;
   await rename(staging, release);
   await syncFolder(layoutOf(placeOf(context)).releases);
@@ -143,23 +150,4 @@ async function rootProblem(tree: string, commit: string, { root }: Target): Prom
     });
   }
   return null;
-}
-
-/** The code belongs to the user it runs as. */
-async function handOver(staging: string, context: StepContext): Promise<StepEnd | null> {
-  const { user } = context.target;
-  if (user === '') return null;
-  return run(['chown', '-R', '-h', '--', `${user}:`, staging], `giving the release to ${user}`, context);
-}
-
-/** Null when it went well. */
-async function run(argv: readonly string[], what: string, context: StepContext): Promise<StepEnd | null> {
-  const end = await context.command({
-    argv: ['/bin/sh', '-c', 'exec "$@" 2>&1', 'run', ...argv],
-    capture: true,
-  });
-  if (end.ended === 'exited' && end.exitCode === 0) return null;
-  return end.ended === 'exited'
-    ? failed('stage_failed', `${what}: ${end.output.trim()}`)
-    : endOfCommand(end, what, 'stage_failed');
 }

@@ -72,8 +72,7 @@ export type RestartVerb = 'restart' | 'reload' | 'try-restart';
 export interface Systemd {
   /** Properties of a unit as `systemctl show` prints them. */
   show(unit: string, properties: readonly string[]): Promise<Readonly<Record<string, string>>>;
-  /** Several are one job: systemd orders them, a socket before its service. */
-  restart(units: readonly string[], signal: AbortSignal, verb?: RestartVerb): Promise<CommandEnd>;
+  restart(unit: string, signal: AbortSignal, verb?: RestartVerb): Promise<CommandEnd>;
   stop(unit: string, signal: AbortSignal): Promise<CommandEnd>;
   start(unit: string, signal: AbortSignal): Promise<CommandEnd>;
   enable(unit: string, signal: AbortSignal): Promise<CommandEnd>;

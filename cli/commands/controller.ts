@@ -8,7 +8,7 @@ export class Controller extends FraisierCommand {
   static override description =
     'DATABASE_URL names its PostgreSQL; without it an embedded one is kept below the state folder. ' +
     'Also read: FRAISIER_LOG_LEVEL (info), FRAISIER_LEASE_MS (30000) and how long what is kept: FRAISIER_KEEP_BODIES (30d), ' +
-    'FRAISIER_KEEP_BODIES_SIZE (1GB), FRAISIER_KEEP_DELIVERIES (180d), FRAISIER_KEEP_REFUSED (7d), FRAISIER_KEEP_OUTPUT (90d), FRAISIER_KEEP_QUESTIONS (1d).';
+    'FRAISIER_KEEP_BODIES_SIZE (1GB), FRAISIER_KEEP_DELIVERIES (180d), FRAISIER_KEEP_REFUSED (7d), FRAISIER_KEEP_OUTPUT (90d), FRAISIER_KEEP_QUESTIONS (1d), FRAISIER_KEEP_NOTIFICATIONS (7d).';
   static override flags = {
     config: Flags.string({
       description: 'a configuration to apply at the start; default: the one that was applied last',

@@ -18,6 +18,10 @@ export class Rollback extends SteeringCommand {
       helpValue: 'VERSION|ID',
     }),
     'code-only': Flags.boolean({ description: 'leave the database as it is' }),
+    'skip-unreachable': Flags.boolean({
+      description:
+        'leave hosts that do not answer as they are; refused when the database must go back on one of them',
+    }),
     'dry-run': Flags.boolean({ description: 'only say what would happen, from the hosts' }),
     'no-wait': Flags.boolean({ description: 'return as soon as it is queued', exclusive: ['dry-run'] }),
   };
@@ -25,7 +29,8 @@ export class Rollback extends SteeringCommand {
   async run(): Promise<number> {
     const { args, flags } = await this.parse(Rollback);
     const { fraise, environment } = args;
-    const wanted = { fraise, environment, to: flags.to ?? '', codeOnly: flags['code-only'] };
+    const how = { codeOnly: flags['code-only'], skipUnreachable: flags['skip-unreachable'] };
+    const wanted = { fraise, environment, to: flags.to ?? '', ...how };
     if (flags['dry-run']) {
       const question = { ...wanted, trigger: 'cli', requestId: '' };
       return this.tell(flags, (control) => control.ask('previewRollback', question), { text: planFromHosts });

@@ -70,7 +70,7 @@ function deployments({ unfinished, last, queue }: EnvironmentStatus, look: Look)
 }
 
 /** Where it stands in the queue, and how long it will wait as far as the past tells. */
-function placeWords(queued: QueuedDeployment | undefined): string {
+export function placeWords(queued: QueuedDeployment | undefined): string {
   if (queued === undefined) return '';
   const { position, expectedWaitMs } = queued;
   const wait = expectedWaitMs === undefined ? '' : `, starts in about ${span(expectedWaitMs)}`;

@@ -1,4 +1,5 @@
 import type { ConfigurationRevision } from '../deployments/ledger.js';
+import { select } from './row.js';
 import type { Db } from './row.js';
 
 interface Row {
@@ -9,9 +10,10 @@ interface Row {
   readonly applied_at: Date;
 }
 
-/** The newest one; null before the first. */
-export async function currentConfiguration(db: Db): Promise<ConfigurationRevision | null> {
-  const row = await db<Row>('tb_config_revision').orderBy('revision', 'desc').first();
+/** The newest one; null before the first. Who knows it already is not sent its text again. */
+export async function currentConfiguration(db: Db, above = 0): Promise<ConfigurationRevision | null> {
+  const sql = 'select * from tb_config_revision where revision > ? order by revision desc limit 1';
+  const [row] = await select<Row>(db, sql, [above]);
   return row === undefined ? null : fromRow(row);
 }
 

@@ -31,6 +31,7 @@ export interface DeploymentRecord {
   readonly continue_requested_by: string | null;
   readonly created_at: Date;
   readonly started_at: Date | null;
+  readonly continued_at: Date | null;
   readonly finished_at: Date | null;
   readonly last_number: number;
   readonly changed_number: number;
@@ -65,6 +66,7 @@ export function deploymentFromRecord(record: DeploymentRecord): DeploymentRow {
     continueRequestedBy: record.continue_requested_by,
     createdAt: record.created_at,
     startedAt: record.started_at,
+    continuedAt: record.continued_at,
     finishedAt: record.finished_at,
     lastNumber: record.last_number,
     changedNumber: record.changed_number,

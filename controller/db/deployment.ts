@@ -75,6 +75,7 @@ function changedColumns(db: Db, change: DeploymentChange): Record<string, unknow
     cancelRequestedBy: (by) => ({ cancel_requested_by: by }),
     continueRequestedBy: (by) => ({ continue_requested_by: by }),
     started: (is) => (is ? { started_at: clock(db) } : {}),
+    continued: (is) => (is ? { continued_at: clock(db) } : {}),
     finished: (is) => (is ? { finished_at: clock(db) } : {}),
   });
 }
@@ -93,6 +94,11 @@ export async function unfinishedDeployments(
 }
 
 /** A deployment of kind `rollback` made its version live whether it is called `rolled_back` or `succeeded`. */
+export const IS_LIVE = `(status = 'succeeded' or (kind = 'rollback' and status = 'rolled_back'))`;
+/** The newest of them first. */
+export const LIVE_FIRST = 'finished_at desc nulls last, position desc';
+
+/** By these two; null when nothing ever was. */
 export async function lastSucceeded(
   db: Db,
   fraise: string,
@@ -102,8 +108,8 @@ export async function lastSucceeded(
     db,
     `select * from tb_deployment
       where fraise = ? and environment = ?
-        and (status = 'succeeded' or (kind = 'rollback' and status = 'rolled_back'))
-      order by finished_at desc nulls last, position desc limit 1`,
+        and ${IS_LIVE}
+      order by ${LIVE_FIRST} limit 1`,
     [fraise, environment],
   );
   return firstOf(records);

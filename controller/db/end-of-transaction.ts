@@ -1,20 +1,25 @@
 import type { Knex } from 'knex';
-import type { AuditEntry, Ledger, WakeTopic } from '../deployments/ledger.js';
+import type { AuditEntry, Ledger, NewNotification, WakeTopic } from '../deployments/ledger.js';
 import { CHANNEL } from './wake.js';
 
 /** What is kept until the transaction ends, and then written in one statement. */
-export interface EndOfTransaction extends Pick<Ledger, 'audit' | 'wake'> {
+export interface EndOfTransaction extends Pick<Ledger, 'audit' | 'outbox' | 'wake'> {
   /** To be called last. */
   write(): Promise<void>;
 }
 
-/** Audit entries in the order they were made, and each wake-up once. */
+/** Audit entries and notifications in the order they were made, and each wake-up once. */
 export function endOfTransaction(tx: Knex.Transaction): EndOfTransaction {
   const entries: AuditEntry[] = [];
+  const notifications: NewNotification[] = [];
   const topics = new Set<string>();
   return {
     audit: (entry) => {
       entries.push(entry);
+      return Promise.resolve();
+    },
+    outbox: (notification) => {
+      notifications.push(notification);
       return Promise.resolve();
     },
     wake: (topic: WakeTopic) => {
@@ -22,8 +27,9 @@ export function endOfTransaction(tx: Knex.Transaction): EndOfTransaction {
       return Promise.resolve();
     },
     write: async () => {
-      if (entries.length === 0 && topics.size === 0) return;
-      await tx.raw(WRITE, [JSON.stringify(entries), CHANNEL, [...topics]]);
+      if (entries.length + notifications.length + topics.size === 0) return;
+      const [audit, outbox] = [entries, notifications].map((one) => JSON.stringify(one));
+      await tx.raw(WRITE, [audit, outbox, CHANNEL, [...topics]] as Knex.RawBinding[]);
     },
   };
 }
@@ -33,5 +39,10 @@ const WRITE = `
     insert into tb_audit (actor, action, subject, facts)
     select entry ->> 'actor', entry ->> 'action', entry ->> 'subject', entry -> 'facts'
       from jsonb_array_elements(?::jsonb) with ordinality as given (entry, place)
+     order by place),
+  told as (
+    insert into tb_outbox (topic, about, payload)
+    select note ->> 'topic', note ->> 'about', note -> 'payload'
+      from jsonb_array_elements(?::jsonb) with ordinality as given (note, place)
      order by place)
   select pg_notify(?, topic) from unnest(?::text[]) as topic`;

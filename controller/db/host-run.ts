@@ -19,6 +19,7 @@ interface Row {
   readonly reason: Reason | null;
   readonly last_seq: number;
   readonly cancel_reason: Reason | null;
+  readonly cancel_asked_at: Date | null;
   readonly current_step: {
     readonly name: string;
     readonly startedAt: string;
@@ -101,7 +102,7 @@ function changedColumns(db: Db, change: RunChange): Record<string, unknown> {
   return columnsOf(change, {
     reason: (reason) => ({ reason: toJson(reason) }),
     lastSeq: (seq) => ({ last_seq: seq }),
-    cancelReason: (reason) => ({ cancel_reason: toJson(reason) }),
+    cancelReason: (reason) => ({ cancel_reason: toJson(reason), cancel_asked_at: clock(db) }),
     currentStep: (step) => ({ current_step: toJson(step) }),
     previousRelease: (release) => ({ previous_release: release }),
     previousProvenGood: (is) => ({ previous_proven_good: is }),
@@ -132,6 +133,7 @@ function fromRow(row: Row): RunRow {
     reason: row.reason,
     lastSeq: row.last_seq,
     cancelReason: row.cancel_reason,
+    cancelAskedAt: row.cancel_asked_at,
     currentStep: step === null ? null : { ...step, startedAt: new Date(step.startedAt) },
     previousRelease: row.previous_release,
     previousProvenGood: row.previous_proven_good,

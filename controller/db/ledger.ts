@@ -12,6 +12,7 @@ import * as locks from './lock.js';
 import * as notifications from './outbox.js';
 import * as pending from './pending-delivery.js';
 import * as questions from './question.js';
+import * as queues from './queue.js';
 import { select } from './row.js';
 import type { Db } from './row.js';
 import { endOfTransaction, type EndOfTransaction } from './end-of-transaction.js';
@@ -42,7 +43,7 @@ export function createLedger(db: Knex): Ledger {
 }
 
 /** What nobody in the transaction reads is written at its end, and a fraise is held once: fewer ways to the server. */
-function within(tx: Knex.Transaction, { audit, wake }: EndOfTransaction): Ledger {
+function within(tx: Knex.Transaction, { audit, outbox, wake }: EndOfTransaction): Ledger {
   const held = new Set<string>();
   const own = bound(tx, async (work) => await work(ledger));
   const holdFraise = async (fraise: string, environment: string): Promise<void> => {
@@ -50,7 +51,7 @@ function within(tx: Knex.Transaction, { audit, wake }: EndOfTransaction): Ledger
     if (!held.has(key)) await own.holdFraise(fraise, environment);
     held.add(key);
   };
-  const ledger: Ledger = { ...own, holdFraise, audit, wake };
+  const ledger: Ledger = { ...own, holdFraise, audit, outbox, wake };
   return ledger;
 }
 
@@ -65,6 +66,7 @@ function bound(db: Db, transaction: Ledger['transaction']): Ledger {
     ...bindRecordKeeping(bind),
     ...bindHosts(bind),
     claimDelivery: bind(webhooks.claimDelivery),
+    claimDeliveries: bind(webhooks.claimDeliveries),
     insertDelivery: bind(webhooks.insertDelivery),
     holdClaimed: bind(webhooks.holdClaimed),
     holdDelivery: bind(webhooks.holdDelivery),
@@ -94,10 +96,13 @@ function bindRecordKeeping(bind: Bind) {
     holdFraise: bind(deployments.holdFraise),
     insertDeployment: bind(deployments.insertDeployment),
     deployment: bind(deployments.deployment),
+    deployments: bind(queues.deployments),
     deploymentByRequest: bind(deployments.deploymentByRequest),
     holdDeployment: bind(deployments.holdDeployment),
     moveDeployment: bind(deployments.moveDeployment),
     unfinishedDeployments: bind(deployments.unfinishedDeployments),
+    holdQueues: bind(queues.holdQueues),
+    writeQueues: bind(queues.writeQueues),
     lastSucceeded: bind(deployments.lastSucceeded),
     endedDeployments: bind(deployments.endedDeployments),
     insertLock: bind(locks.insertLock),
@@ -143,7 +148,7 @@ function bindOutbox(bind: Bind) {
   return {
     outbox: bind(notifications.outbox),
     unaddressedNotifications: bind(notifications.unaddressedNotifications),
-    addressNotification: bind(notifications.addressNotification),
+    addressNotifications: bind(notifications.addressNotifications),
     claimNotification: bind(notifications.claimNotification),
     endNotification: bind(notifications.endNotification),
     retryNotification: bind(notifications.retryNotification),

@@ -20,6 +20,10 @@ import * as rollback from './migrations/0018-rollback.js';
 import * as notifications from './migrations/0019-notifications.js';
 import * as deliveryRecord from './migrations/0020-delivery-record.js';
 import * as questionsOfDeliveries from './migrations/0021-questions-of-deliveries.js';
+import * as continued from './migrations/0022-continued.js';
+import * as cancelAsked from './migrations/0023-cancel-asked.js';
+import * as liveDeployment from './migrations/0030-live-deployment.js';
+import * as endedNotifications from './migrations/0031-ended-notifications.js';
 
 type Step = Pick<Knex.Migration, 'up'> & Required<Pick<Knex.Migration, 'down'>>;
 
@@ -46,6 +50,10 @@ export const MIGRATIONS: Readonly<Record<string, Step>> = {
   '0019-notifications': notifications,
   '0020-delivery-record': deliveryRecord,
   '0021-questions-of-deliveries': questionsOfDeliveries,
+  '0022-continued': continued,
+  '0023-cancel-asked': cancelAsked,
+  '0030-live-deployment': liveDeployment,
+  '0031-ended-notifications': endedNotifications,
 };
 
 /** For knex: `{ migrationSource }`. */

@@ -1,4 +1,11 @@
-import type { Claim, ClaimRequest, NewNotification, NotificationRow, Ledger } from '../deployments/ledger.js';
+import type {
+  AddressedNotification,
+  Claim,
+  ClaimRequest,
+  NewNotification,
+  NotificationRow,
+  Ledger,
+} from '../deployments/ledger.js';
 import { clock, clockPlus, select, toJson } from './row.js';
 import type { Db } from './row.js';
 
@@ -28,15 +35,35 @@ export async function unaddressedNotifications(db: Db, limit: number): Promise<r
   return rows.map(fromRow);
 }
 
+/** In one order for everybody, so that two who do it at once never wait for each other. */
+const ADDRESS = `
+  with given as (
+    select * from jsonb_to_recordset(?) as one (number bigint, lane text, unwanted text)),
+  mine as materialized (
+    select number from tb_outbox
+     where number in (select number from given) and lane is null and ended_at is null
+     order by number for update)
+  update tb_outbox one
+     set lane = given.lane, last_error = given.unwanted,
+         outcome = case when given.lane is null then 'unwanted' end,
+         ended_at = case when given.lane is null then clock_timestamp() end
+    from given join mine using (number)
+   where one.number = given.number`;
+
 /** One that has a lane keeps it. */
-export async function addressNotification(db: Db, number: number, lane: string): Promise<void> {
-  await db('tb_outbox').where({ number }).whereNull('lane').update({ lane });
+export async function addressNotifications(
+  db: Db,
+  addressed: readonly AddressedNotification[],
+): Promise<void> {
+  await select(db, ADDRESS, [JSON.stringify(addressed)]);
 }
 
 /** Any number that nothing else locks. Two claims at once could hand out two about the same thing. */
-const CLAIM_LOCK = 7_246_002;
+const CLAIM_LOCK = 7_246_003;
 
 const FREE = 'ended_at is null and coalesce(claimed_until <= clock_timestamp(), true)';
+
+const ANY_DUE = `select from tb_outbox where ${FREE} and due_at <= clock_timestamp() and lane is not null limit 1`;
 
 const END_OVERTAKEN = `
   update tb_outbox one set ended_at = clock_timestamp(), outcome = 'overtaken'
@@ -62,6 +89,8 @@ export async function claimNotification(
   db: Db,
   { busyLanes, claimMs }: ClaimRequest,
 ): Promise<NotificationRow | null> {
+  // Most of the time there is nothing to send: nobody need wait for that.
+  if ((await select(db, ANY_DUE)).length === 0) return null;
   return await db.transaction(async (tx) => {
     await tx.raw('select pg_advisory_xact_lock(?)', [CLAIM_LOCK]);
     await tx.raw(END_OVERTAKEN);

@@ -5,10 +5,25 @@ import { clockPlus, select, toJson } from './row.js';
 import type { Db } from './row.js';
 import { deliveryFromRecord, type DeliveryRecord } from './webhook-event.js';
 
+/**
+ * SQL for when the delivery was received whose id this expression is: a replay counts as received when the delivery was
+ * that it is of, as long as that is kept.
+ */
+export function receivedAtOf(id: string): string {
+  return `(
+    with recursive told as (
+      select original_id, replayed_by, received_at from tb_webhook_event where id = ${id}
+       union all
+      select original.original_id, original.replayed_by, original.received_at
+        from told join tb_webhook_event original on original.id = told.original_id
+       where told.replayed_by is not null)
+    select min(received_at) from told)`;
+}
+
 /** Null when there is none of this id. */
 export async function receivedAt(db: Db, id: string): Promise<Date | null> {
-  const [record] = await db('tb_webhook_event').where({ id }).select<{ received_at: Date }[]>('received_at');
-  return record?.received_at ?? null;
+  const [record] = await select<{ at: Date | null }>(db, `select ${receivedAtOf('?')} as at`, [id]);
+  return (record as { at: Date | null }).at;
 }
 
 /** False when its verdict is not `from` (any more). */

@@ -15,10 +15,22 @@ export interface Keeping {
   readonly outputMs: number | null;
   /** Questions to agents, from their deadline. */
   readonly questionsMs: number | null;
+  /** Notifications of the outbox, from their end. */
+  readonly notificationsMs: number | null;
 }
 
 /** What was removed, by what. */
 export type Removed = Readonly<Record<keyof Keeping, number>>;
+
+const NOTHING: Removed = {
+  bodiesMs: 0,
+  bodiesBytes: 0,
+  deliveriesMs: 0,
+  refusedMs: 0,
+  outputMs: 0,
+  questionsMs: 0,
+  notificationsMs: 0,
+};
 
 /** Rows at most in one transaction, so that nobody waits long for a lock of it. */
 const BATCH = 500;
@@ -33,7 +45,7 @@ const RETENTION_LOCK = 7_246_002;
  * Null when another controller is at it. Errors: `database_away`; what was removed until then stays removed.
  */
 export async function removeOld(db: Db, keeping: Keeping): Promise<Removed | null> {
-  const removed = { bodiesMs: 0, bodiesBytes: 0, deliveriesMs: 0, refusedMs: 0, outputMs: 0, questionsMs: 0 };
+  const removed = { ...NOTHING };
   for (const kind of KINDS) {
     const limit = keeping[kind];
     if (limit === null) continue;
@@ -99,6 +111,9 @@ const REMOVE: Readonly<Record<keyof Keeping, string>> = {
   questionsMs: `
     delete from tb_question where position in (
       select position from tb_question where expires_at < ${OLD} order by expires_at limit ${BATCH})`,
+  notificationsMs: `
+    delete from tb_outbox where number in (
+      select number from tb_outbox where ended_at < ${OLD} order by ended_at limit ${BATCH})`,
 };
 
 const KINDS = Object.keys(REMOVE) as readonly (keyof Keeping)[];

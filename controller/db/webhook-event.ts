@@ -4,7 +4,7 @@ import type { DeliveryRow, DeploymentRow, NewDelivery } from '../deployments/led
 import type { DeliveryLine, DeliveryQuery, WholeDelivery } from '../deployments/records.js';
 import { deploymentFromRecord } from './deployment-row.js';
 import type { DeploymentRecord } from './deployment-row.js';
-import { asked, bytes, select, toBuffer, toJson } from './row.js';
+import { asked, bytes, select, toBuffer } from './row.js';
 import type { Db } from './row.js';
 
 /** A row of tb_webhook_event, with what v_webhook_history adds. */
@@ -33,29 +33,60 @@ export interface DeliveryRecord {
   readonly deployments: readonly string[];
 }
 
+const COLUMNS = `id, provider, delivery_id, claimed, event, repository, branch, tag, commit, sender, verdict, reason, headers,
+  matched_secret, original_id, replayed_by, fraises`;
+
 /** Waits for a concurrent claim of the same id to commit or fail. */
 export async function claimDelivery(db: Db, delivery: NewDelivery): Promise<DeliveryRow | null> {
-  const [stored] = await db('tb_webhook_event')
-    .insert({ ...columns(delivery), claimed: true })
-    .onConflict(db.raw('(provider, delivery_id) where claimed') as never)
-    .ignore()
-    .returning<Inserted[]>('received_at');
-  return stored === undefined ? null : asInserted(delivery, stored, true);
+  const [claimed] = await insert(db, [delivery], true);
+  return claimed as DeliveryRow | null;
+}
+
+/** One statement for all, whose length grows only by a placeholder for each body. */
+export function claimDeliveries(
+  db: Db,
+  deliveries: readonly NewDelivery[],
+): Promise<readonly (DeliveryRow | null)[]> {
+  return insert(db, deliveries, true);
 }
 
 /** Without the claim, so never refused as a repeat. */
 export async function insertDelivery(db: Db, delivery: NewDelivery): Promise<DeliveryRow> {
-  const [stored] = await db('tb_webhook_event')
-    .insert({ ...columns(delivery), claimed: false })
-    .returning<Inserted[]>('received_at');
-  return asInserted(delivery, stored as Inserted, false);
+  const [stored] = await insert(db, [delivery], false);
+  return stored as DeliveryRow;
 }
 
-type Inserted = Pick<DeliveryRecord, 'received_at'>;
+/** In the order of their ids: two who claim the same ones never wait for each other. Null for what is claimed already. */
+async function insert(
+  db: Db,
+  deliveries: readonly NewDelivery[],
+  claimed: boolean,
+): Promise<readonly (DeliveryRow | null)[]> {
+  if (deliveries.length === 0) return [];
+  const rows = deliveries.map((delivery) => ({ ...columns(delivery), claimed }));
+  const bodies = deliveries.map(({ body }) => (body === null ? null : toBuffer(body)));
+  const stored = await select<Pick<DeliveryRecord, 'id' | 'received_at'>>(
+    db,
+    `insert into tb_webhook_event (${COLUMNS}, received_at, body)
+     select ${COLUMNS}, (select clock_timestamp()), sent.bytes
+       from jsonb_populate_recordset(null::tb_webhook_event, ?) with ordinality as given
+       join (values ${bodies.map((_, index) => `(${index + 1}, ?::bytea)`).join(', ')}) as sent (place, bytes)
+         on sent.place = given.ordinality
+      order by provider, delivery_id
+         on conflict (provider, delivery_id) where claimed do nothing
+     returning id, received_at`,
+    [JSON.stringify(rows), ...bodies],
+  );
+  const receivedAt = new Map(stored.map((one) => [one.id, one.received_at]));
+  return deliveries.map((delivery) => {
+    const at = receivedAt.get(delivery.id);
+    return at === undefined ? null : asInserted(delivery, at, claimed);
+  });
+}
 
 /** What was stored is what was handed in; its body need not come back. */
-function asInserted(delivery: NewDelivery, { received_at }: Inserted, claimed: boolean): DeliveryRow {
-  return { replayedBy: null, fraises: [], ...delivery, claimed, receivedAt: received_at, deployments: [] };
+function asInserted(delivery: NewDelivery, receivedAt: Date, claimed: boolean): DeliveryRow {
+  return { replayedBy: null, fraises: [], ...delivery, claimed, receivedAt, deployments: [] };
 }
 
 /** Locked until the transaction ends; null when nobody claims this id. */
@@ -191,7 +222,8 @@ export function deliveryFromRecord(record: DeliveryRecord): DeliveryRow {
   };
 }
 
-function columns(delivery: NewDelivery): Record<string, unknown> {
+/** All but the body, as JSON. */
+function columns(delivery: NewDelivery): Readonly<Record<string, unknown>> {
   return {
     id: delivery.id,
     provider: delivery.provider,
@@ -203,9 +235,8 @@ function columns(delivery: NewDelivery): Record<string, unknown> {
     commit: delivery.commit,
     sender: delivery.sender,
     verdict: delivery.verdict,
-    reason: toJson(delivery.reason),
-    headers: toJson(delivery.headers),
-    body: delivery.body === null ? null : toBuffer(delivery.body),
+    reason: delivery.reason,
+    headers: delivery.headers,
     matched_secret: delivery.matchedSecret,
     original_id: delivery.originalId,
     replayed_by: delivery.replayedBy ?? null,

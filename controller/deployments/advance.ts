@@ -1,12 +1,12 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import { findEnvironment } from '../fraises/find-environment.js';
-import { configurationOf } from './configuration.js';
+import { configuredFor } from './configuration.js';
 import { considerStart } from './consider-start.js';
 import { decide, type Decision, type RunStart, type Situation } from './decide.js';
 import type { Edges } from './edges.js';
 import type { DeploymentRow, Ledger, RunRow } from './ledger.js';
 import { deploymentHasEnded, type DeploymentStatus } from './lifecycle.js';
 import { latestRuns, planOf } from './runs-of-deployment.js';
+import { situationOf } from './situation.js';
 import { stepsOfRun } from './steps-of-run.js';
 import { tell } from './tell.js';
 
@@ -19,14 +19,14 @@ const MAX_ROUNDS = 50;
  * leaves nothing. Returns when it should be called again even if nothing happens, or null.
  */
 export async function advance(edges: Edges, id: string): Promise<Date | null> {
+  const peeked = await edges.ledger.deployment(id);
+  if (peeked === null || deploymentHasEnded(peeked.status)) return null;
   return edges.ledger.transaction(async (tx) => {
-    const peeked = await tx.deployment(id);
-    if (peeked === null || deploymentHasEnded(peeked.status)) return null;
     if (peeked.status === 'queued') await tx.holdFraise(peeked.fraise, peeked.environment);
     const held = await tx.holdDeployment(id);
     if (held === null || deploymentHasEnded(held.status)) return null;
     if (held.status === 'queued') {
-      const { started, until } = await start(tx, held);
+      const { started, until } = await start(edges, tx, held);
       if (!started) return until;
     }
     return carryOn(edges, tx, id);
@@ -35,13 +35,12 @@ export async function advance(edges: Edges, id: string): Promise<Date | null> {
 
 /** Whether it left the queue for `running`, or when it should be asked again even if nothing happens. */
 async function start(
+  { parsed }: Edges,
   tx: Ledger,
   deployment: DeploymentRow,
 ): Promise<{ readonly started: boolean; readonly until: Date | null }> {
-  const { configuration } = await configurationOf(tx, deployment.configRevision);
   const decision = considerStart(deployment, {
-    configuration,
-    environment: findEnvironment(configuration, deployment.fraise, deployment.environment),
+    configured: await configuredFor(tx, deployment, parsed),
     unfinished: await tx.unfinishedDeployments(pairOf(deployment)),
     lock: await tx.lockOn(deployment.fraise, deployment.environment),
     agents: await tx.agents(),
@@ -80,14 +79,6 @@ export async function carryOn(edges: Edges, tx: Ledger, id: string): Promise<Dat
     if (!didSomething) return decision.wait?.until ?? null;
   }
   throw new Error(`deployment ${id} does not come to rest after ${MAX_ROUNDS} decisions`);
-}
-
-async function situationOf({ leaseMs }: Edges, tx: Ledger, deployment: DeploymentRow): Promise<Situation> {
-  const hosts = (await tx.agents()).map(({ name, leaseExpiresAt, lastSeenAt }) => {
-    const validUntil = lastSeenAt === null ? null : new Date(lastSeenAt.getTime() + leaseMs);
-    return { name, leaseExpiresAt, validUntil };
-  });
-  return { deployment, runs: await tx.runsOf(deployment.id), hosts, now: await tx.now() };
 }
 
 async function carryOut(

@@ -1,6 +1,6 @@
 import { Moment, type MigrationState, type Rollback } from '../../proto/gen/fraisier/v1/plan.js';
 import type { DeploymentRow, RunRow } from './ledger.js';
-import { migrationRecord } from './migration-record.js';
+import { migrationRecord, wayDownSent } from './migration-record.js';
 import { latestRuns, planOf, type LatestRuns } from './runs-of-deployment.js';
 
 /** An ended deployment with everything it ran. */
@@ -43,7 +43,7 @@ type Change =
 const NOTHING: Change = { added: [], removed: [] };
 
 function undone(deployment: DeploymentRow, latest: LatestRuns): Change {
-  const [down] = latest.dispatched('migrate_down');
+  const down = wayDownSent(latest);
   if (down === undefined) return NOTHING;
   if (down.status !== 'succeeded') return { unknown: `its way down ended ${down.status}` };
   return { added: [], removed: (planOf(deployment).rollback as Rollback).applied };
@@ -51,7 +51,7 @@ function undone(deployment: DeploymentRow, latest: LatestRuns): Change {
 
 function done(by: DeploymentRow, latest: LatestRuns): Change {
   const record = migrationRecord(planOf(by), latest);
-  const [down] = latest.dispatched('migrate_down');
+  const down = wayDownSent(latest);
   if (record.is === 'not_begun' || down?.status === 'succeeded') return NOTHING;
   if (record.is === 'unknown') return { unknown: 'what its migration applied was not measured' };
   if (record.applied.length === 0) return NOTHING;

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { Answer, Question } from '../../proto/gen/fraisier/v1/agent.js';
 import { FraisierError } from '../../proto/error-codes.js';
-import { awayHosts } from './consider-start.js';
+import { awayHosts } from './select-hosts.js';
 import type { Edges } from './edges.js';
 
 export type Asked = NonNullable<Question['question']>;

@@ -1,10 +1,11 @@
 import type { DeploymentPlan, Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import type { Configuration, Environment } from '../fraises/fraises.js';
+import type { Configured, NotUnderstood } from './configuration.js';
 import type { AgentRow, DeploymentRow, LockRow } from './ledger.js';
 import { lockedBy } from './locked.js';
 import { makePlan } from './plan.js';
 import { inOrder } from './queue.js';
 import { cancelledBy, reason } from './reason.js';
+import { awayHosts, isNames, selectHosts } from './select-hosts.js';
 
 export type StartDecision =
   | { readonly start: DeploymentPlan }
@@ -17,8 +18,7 @@ export interface Queue {
   /** In force on this fraise × environment. */
   readonly lock: LockRow | null;
   readonly agents: readonly AgentRow[];
-  readonly configuration: Configuration;
-  readonly environment: Environment;
+  readonly configured: Configured | NotUnderstood;
   readonly now: Date;
 }
 
@@ -31,18 +31,20 @@ export function considerStart(deployment: DeploymentRow, queue: Queue): StartDec
     return { wait: lockedBy(queue.lock), until: queue.lock.expiresAt };
   const before = ahead(deployment, queue.unfinished);
   if (before !== null) return { wait: waitingFor(before), until: null };
-  const hosts = selectHosts(queue, deployment.onlyHosts);
-  if (!isNames(hosts)) return { end: 'failed', reason: hosts };
-  const away = awayHosts(hosts, queue.agents, queue.now);
-  if (away !== null) return { wait: away, until: null };
-  return { start: planFor(deployment, queue, hosts) };
+  return startNow(deployment, queue);
 }
 
-function planFor(deployment: DeploymentRow, queue: Queue, hosts: readonly string[]): DeploymentPlan {
-  const { commit, ref, rollback, kind, force } = deployment;
-  const { environment, now: madeAt } = queue;
+function startNow(deployment: DeploymentRow, { configured, agents, now: madeAt }: Queue): StartDecision {
+  if ('notUnderstood' in configured) return { end: 'failed', reason: configured.notUnderstood };
+  const { commit, ref, rollback, kind, force, onlyHosts } = deployment;
+  const { environment } = configured;
+  // A rollback that leaves out the host that migrates does not touch the database: that was refused before.
+  const hosts = selectHosts({ ...configured, agents }, onlyHosts, { migrates: kind !== 'rollback' });
+  if (!isNames(hosts)) return { end: 'failed', reason: hosts };
+  const away = awayHosts(hosts, agents, madeAt);
+  if (away !== null) return { wait: away, until: null };
   const settle = kind === 'deploy' && !force;
-  return makePlan({ environment, commit, ref, hosts, madeAt, rollback, force, settle });
+  return { start: makePlan({ environment, commit, ref, hosts, madeAt, rollback, force, settle }) };
 }
 
 function ahead(deployment: DeploymentRow, unfinished: readonly DeploymentRow[]): DeploymentRow | null {
@@ -55,118 +57,4 @@ function waitingFor(other: DeploymentRow): Reason {
     hint: `fraisier watch ${other.id}`,
     facts: { deployment: other.id, status: other.status },
   });
-}
-
-/** The names of the hosts of an environment, in the order of release, or why there are none. */
-export function selectHosts(
-  { environment, configuration, agents }: Pick<Queue, 'environment' | 'configuration' | 'agents'>,
-  only: readonly string[],
-): readonly string[] | Reason {
-  const usable = agents.filter((agent) => agent.revokedAt === null);
-  const names = namesOf(environment, configuration, usable);
-  if (!isNames(names)) return names;
-  const unknown = names.find((name) => !usable.some((agent) => agent.name === name));
-  if (unknown !== undefined) {
-    return reason(
-      'unknown_host',
-      `${unknown} is named in ${environment.fraise} ${environment.name} but has never enrolled`,
-      {
-        hint: `fraisier agents token --name ${unknown}`,
-        facts: { host: unknown },
-      },
-    );
-  }
-  const foreign = only.find((name) => !names.includes(name));
-  if (foreign !== undefined) {
-    return reason(
-      'unknown_host',
-      `${foreign} is not a host of ${environment.fraise} ${environment.name}: ${names.join(', ')}`,
-      {
-        facts: { host: foreign },
-      },
-    );
-  }
-  const chosen = only.length === 0 ? names : names.filter((name) => only.includes(name));
-  return withoutMigrating(environment, chosen) ?? chosen;
-}
-
-/** The host that migrates prepares the release as every other: it cannot be left out. */
-function withoutMigrating({ fraise, name, database }: Environment, chosen: readonly string[]): Reason | null {
-  const on = database === null || database.strategy === 'none' ? null : database.on;
-  if (on === null || chosen.includes(on)) return null;
-  return reason(
-    'unknown_host',
-    `${on} runs the migrations of ${fraise} ${name} and is not among ${chosen.join(', ')}`,
-    {
-      hint: `fraisier deploy ${fraise} ${name} --hosts ${[on, ...chosen].join(',')}`,
-      facts: { host: on },
-    },
-  );
-}
-
-function namesOf(
-  environment: Environment,
-  configuration: Configuration,
-  agents: readonly AgentRow[],
-): readonly string[] | Reason {
-  const { hosts } = environment;
-  switch (hosts.by) {
-    case 'name':
-      return [...hosts.names];
-    case 'label': {
-      const wanted = Object.entries(hosts.labels);
-      const found = agents.filter((agent) => {
-        const labels = { ...configuration.hosts[agent.name]?.labels, ...agent.labels };
-        return wanted.every(([key, value]) => labels[key] === value);
-      });
-      return found.length > 0
-        ? found.map((agent) => agent.name).sort()
-        : noHosts(environment, wanted.map((pair) => pair.join('=')).join(', '));
-    }
-    case 'any':
-      if (agents.length === 1) return agents.map((agent) => agent.name);
-      return agents.length === 0 ? noHosts(environment, '') : tooManyHosts(environment, agents);
-  }
-}
-
-function noHosts({ fraise, name }: Environment, labels: string): Reason {
-  const message = labels === '' ? 'no agent has enrolled' : `no enrolled agent has the labels ${labels}`;
-  return reason('no_hosts', `${fraise} ${name} has no host: ${message}`, {
-    hint: 'fraisier agents token --name HOST',
-  });
-}
-
-function tooManyHosts({ fraise, name }: Environment, agents: readonly AgentRow[]): Reason {
-  const names = agents.map((agent) => agent.name).join(', ');
-  return reason(
-    'no_hosts',
-    `${fraise} ${name} names no hosts and there are several agents (${names}): say which in fraises.yaml`,
-    {
-      hint: 'fraisier apply',
-    },
-  );
-}
-
-/** Why these hosts cannot be deployed to now, when one of them is away; null when all are here. */
-export function awayHosts(hosts: readonly string[], agents: readonly AgentRow[], now: Date): Reason | null {
-  const away = agents.filter((agent) => hosts.includes(agent.name) && !isHere(agent, now));
-  const [first] = away;
-  if (first === undefined) return null;
-  const since = first.leaseExpiresAt?.toISOString() ?? first.lastSeenAt?.toISOString() ?? '';
-  const said = away.map((agent) => agent.name).join(', ');
-  const tail = since === '' ? 'it has never connected' : `away since ${since}`;
-  return reason('agent_away', `the agent on ${said} is not connected (${tail})`, {
-    hint: `systemctl status fraisier-agent (on ${first.name})`,
-    facts: { host: first.name, since },
-  });
-}
-
-/** Whether the agent's connection lease is valid now, by the ledger's clock. */
-export function isHere(agent: AgentRow, now: Date): boolean {
-  return agent.revokedAt === null && agent.leaseExpiresAt !== null && agent.leaseExpiresAt > now;
-}
-
-/** Tells the names of hosts from the reason why there are none. */
-export function isNames(found: readonly string[] | Reason): found is readonly string[] {
-  return Array.isArray(found);
 }

@@ -45,7 +45,7 @@ function undoDatabase(
   const down = latest.of(plan.migratingHost, 'migrate_down');
   if (down === undefined) return { start: [{ host: plan.migratingHost, phase: 'migrate_down', attempt: 1 }] };
   if (isOpen(down)) return waitOrDrop(situation, [down]);
-  if (down.status === 'interrupted' || down.status === 'lost') {
+  if (down.status === 'interrupted' || down.status === 'lost' || down.status === 'cancelled') {
     return {
       move: {
         to: 'paused',

@@ -7,32 +7,56 @@ import { planOf } from './runs-of-deployment.js';
 /** Beyond the step's own limit: SIGTERM to SIGKILL, and the two clocks. */
 const GRACE_MS = 15_000;
 
+/** How long a host that is here may take to say that it has stopped what it had not begun. */
+const ANSWER_MS = 60_000;
+
+type Judged = { readonly run: RunRow; readonly reason: Reason };
+
 /**
- * Runs whose host has been away for so long that nothing the run started and must not repeat can still be going on:
- * the assignment's validity and then the limit of the step in hand have passed.
+ * Runs of which nothing more will be heard: their host has been away for so long that nothing the run started and must not
+ * repeat can still be going on (the assignment's validity and then the limit of the step in hand have passed), or it
+ * is here, was told to stop the run before it began, and did not answer.
  */
-export function lostRuns({ deployment, runs, hosts, now }: Situation): { run: RunRow; reason: Reason }[] {
+export function lostRuns({ runs, hosts, now }: Situation): readonly Judged[] {
   return runs
     .filter((run) => run.status === 'dispatched' || run.status === 'running')
     .flatMap((run) => {
-      const { timeoutMs } = planOf(deployment);
       const host = hosts.find(({ name }) => name === run.host);
       const since = host?.leaseExpiresAt ?? run.dispatchedAt ?? run.createdAt;
-      if (since > now) {
-        return isNeverTakenOn(run, timeoutMs, now) ? [{ run, reason: neverTakenOn(run, timeoutMs) }] : [];
-      }
+      if (since > now) return isUnanswered(run, now) ? [{ run, reason: unanswered(run) }] : [];
       if (lostAt(run, later(since, host?.validUntil ?? since)) > now) return [];
       return [{ run, reason: lost(run, since) }];
     });
 }
 
-/** Sent again and again, and never begun within the limit of a whole deployment: the agent cannot, e.g. its disk is full. */
-function isNeverTakenOn({ status, dispatchedAt }: RunRow, limitMs: number, now: Date): boolean {
-  return status === 'dispatched' && now.getTime() > Number(dispatchedAt) + limitMs + GRACE_MS;
+/**
+ * Runs that were sent to a host and not begun within the limit of a whole deployment: the agent cannot, e.g. its disk is full,
+ * or they wait for their turn. They are to be stopped, so that none is given up here and carried out there.
+ */
+export function lateRuns({ deployment, runs, now }: Situation): readonly Judged[] {
+  const { timeoutMs } = planOf(deployment);
+  return runs
+    .filter(({ status, cancelAskedAt }) => status === 'dispatched' && cancelAskedAt === null)
+    .filter((run) => now.getTime() > Number(run.dispatchedAt) + timeoutMs + GRACE_MS)
+    .map((run) => ({ run, reason: late(run, timeoutMs) }));
 }
 
-function neverTakenOn({ host, phase }: RunRow, limitMs: number): Reason {
+function isUnanswered({ status, cancelAskedAt }: RunRow, now: Date): boolean {
+  return (
+    status === 'dispatched' && cancelAskedAt !== null && now.getTime() > cancelAskedAt.getTime() + ANSWER_MS
+  );
+}
+
+function late({ host, phase }: RunRow, limitMs: number): Reason {
   return reason('host_lost', `the agent on ${host} did not begin ${phase} within ${limitMs / 1000} s`, {
+    hint: `journalctl -u fraisier-agent (on ${host})`,
+    facts: { host, phase },
+  });
+}
+
+function unanswered({ host, phase }: RunRow): Reason {
+  const message = `the agent on ${host} was told to stop ${phase}, which it had not begun, and did not answer within ${ANSWER_MS / 1000} s`;
+  return reason('host_lost', message, {
     hint: `journalctl -u fraisier-agent (on ${host})`,
     facts: { host, phase },
   });

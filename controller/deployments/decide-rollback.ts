@@ -25,7 +25,8 @@ export function stopRollback(situation: Situation, latest: LatestRuns, cause: Re
   const [down] = latest.dispatched('migrate_down');
   const stopped = withLive(situation, latest, cause);
   if (cause.code === 'cancelled') return { move: { to: 'cancelled', reason: stopped } };
-  if (down !== undefined) return { move: { to: 'failed', reason: notTakenDown(stopped, down) } };
+  if (down !== undefined && down.status !== 'succeeded')
+    return { move: { to: 'failed', reason: notTakenDown(stopped, down) } };
   if (plan.onFailure !== 'pause') return { move: { to: 'failed', reason: stopped } };
   const hint = `fraisier continue ${situation.deployment.id}`;
   return { move: { to: 'paused', reason: { ...stopped, hint } } };
@@ -35,9 +36,34 @@ function withLive({ deployment }: Situation, latest: LatestRuns, cause: Reason):
   const { hosts } = planOf(deployment);
   const live = hosts.map(({ host }) => `${host} has ${liveOn(latest, host)}`).join(', ');
   const stopped = 'the rollback stopped there and is not undone';
-  const message = `${cause.message}; ${stopped}: ${live} live; ${databaseNow(latest)}`;
+  const message = `${cause.message}; ${stopped}: ${live} live; ${databaseNow(latest)}${leftOut(deployment)}`;
   const hint = `fraisier status ${deployment.fraise} ${deployment.environment}`;
   return { ...cause, message, hint, facts: { ...cause.facts, live } };
+}
+
+/** What a rollback that is done has still to say: of hosts that did not answer, and of a warning. */
+export function doneBut(deployment: DeploymentRow, warning: Reason | null): Reason | null {
+  const skipped = skippedBy(deployment);
+  if (skipped.length === 0) return warning;
+  const hosts = planOf(deployment).hosts.map(({ host }) => host);
+  const why = warning ?? reason('agent_away', `back on ${hosts.join(', ')}`);
+  return {
+    ...why,
+    message: `${why.message}${leftOut(deployment)}`,
+    hint: `fraisier rollback ${deployment.fraise} ${deployment.environment} --to ${deployment.commit.slice(0, 12)} (once they answer)`,
+    facts: { ...why.facts, skipped: skipped.join(' ') },
+  };
+}
+
+function leftOut(deployment: DeploymentRow): string {
+  const skipped = skippedBy(deployment);
+  return skipped.length === 0
+    ? ''
+    : `; left as they were, because they did not answer: ${skipped.join(', ')}`;
+}
+
+function skippedBy(deployment: DeploymentRow): readonly string[] {
+  return planOf(deployment).rollback?.skipped ?? [];
 }
 
 function databaseNow(latest: LatestRuns): string {

@@ -1,10 +1,11 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { DeploymentRow, RunRow } from './ledger.js';
 import type { DeploymentStatus, RunPhase } from './lifecycle.js';
-import { forward, pausedUntilContinued } from './decide-forward.js';
-import { lostRuns } from './decide-lost.js';
+import { forward } from './decide-forward.js';
+import { lateRuns, lostRuns } from './decide-lost.js';
 import { backward } from './decide-backward.js';
-import { deadlineOf, latestRuns } from './runs-of-deployment.js';
+import { pausedUntilContinued } from './decide-paused.js';
+import { latestRuns } from './runs-of-deployment.js';
 
 /** A host as far as decisions go. */
 export interface HostView {
@@ -58,10 +59,12 @@ export function decide(situation: Situation): Decision {
   const { deployment, runs } = situation;
   const lost = lostRuns(situation);
   if (lost.length > 0) return { lose: lost };
+  const late = lateRuns(situation);
+  if (late.length > 0) return { cancel: late };
   const latest = latestRuns(runs);
   switch (deployment.status) {
     case 'running':
-      return forward(situation, latest, deadlineOf(deployment, runs));
+      return forward(situation, latest);
     case 'rolling_back':
       return backward(situation, latest);
     case 'paused':

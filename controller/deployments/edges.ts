@@ -1,3 +1,4 @@
+import type { Configuration } from '../fraises/fraises.js';
 import type { Ledger, WakeTopic } from './ledger.js';
 
 /** What use cases are handed: nothing here is deterministic, everything in the pure files is. */
@@ -12,6 +13,8 @@ export interface Edges {
   readonly after: (ms: number, act: () => void) => () => void;
   /** How long an agent's connection, and what it was assigned, is valid without being renewed. */
   readonly leaseMs: number;
+  /** Revisions that were parsed before: one never changes. Without it each is parsed at every use. */
+  readonly parsed?: Map<number, Configuration>;
 }
 
 /** Wake-ups sent by any controller on the same ledger; they can be lost, so every waiter also polls slowly. */

@@ -6,16 +6,14 @@ import { findEnvironment } from '../fraises/find-environment.js';
 import { allEnvironments, type Configuration, type Environment } from '../fraises/fraises.js';
 import { askAgent } from './ask-agent.js';
 import { currentConfiguration } from './configuration.js';
-import { isHere, isNames, selectHosts } from './consider-start.js';
+import { isHere, isNames, selectHosts } from './select-hosts.js';
 import type { Edges } from './edges.js';
 import type { AgentRow, DeploymentRow, LockRow } from './ledger.js';
 import { makePlan, targetOf } from './plan.js';
-import { queueOf } from './queue.js';
+import { MEASURED, queueOf } from './queue.js';
 
 /** How long a host may take to look at itself before it is shown as `unknown`. */
 const INSPECT_MS = 10_000;
-/** As many of the last deployments say how long one takes. */
-const MEASURED = 20;
 
 /** What the record says beside what each host sees now; deployments are translated by the caller. */
 export interface EnvironmentLook extends Omit<EnvironmentStatus, 'unfinished' | 'last' | 'lock'> {

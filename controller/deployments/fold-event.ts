@@ -16,8 +16,8 @@ export type Folded =
       readonly change: RunChange;
       /** The same as fields of the row, for the next event of the same batch. */
       readonly row: Partial<RunRow>;
-      /** Set by the run's end: what is live on the host now. */
-      readonly live: string | null;
+      /** Set by the run's end: what is live on the host now, and where an in_place checkout comes from. */
+      readonly live: { readonly release: string; readonly origin: string } | null;
     };
 
 /** Folds one event into its run. Pure; `now` is the ledger's. */
@@ -52,7 +52,7 @@ export function foldEvent(run: RunRow, event: RunEvent, now: Date): Folded {
         to,
         change: { ...change, finished: true },
         row: { ...change, status: to },
-        live: body.value.liveRelease,
+        live: { release: body.value.liveRelease, origin: body.value.origin },
       };
     }
   }

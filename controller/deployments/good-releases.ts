@@ -1,8 +1,11 @@
 import type { DeploymentRow } from './ledger.js';
 
-/** Whether what it deployed was live and good when it ended, on the whole environment. */
+/**
+ * Whether what it deployed was live and good when it ended, on the whole environment; of a rollback, on all of it that
+ * answered: what it left elsewhere is what somebody wanted to be rid of.
+ */
 export function madeLive({ status, kind, onlyHosts }: DeploymentRow): boolean {
-  if (onlyHosts.length > 0) return false;
+  if (onlyHosts.length > 0 && kind !== 'rollback') return false;
   return status === 'succeeded' || (kind === 'rollback' && status === 'rolled_back');
 }
 

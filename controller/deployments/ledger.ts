@@ -31,7 +31,8 @@ export interface Ledger {
   now(): Promise<Date>;
 
   // ── configuration ────────────────────────────────────────────────────────
-  currentConfiguration(): Promise<ConfigurationRevision | null>;
+  /** The newest revision; null when there is none, or none newer than `above`. */
+  currentConfiguration(above?: number): Promise<ConfigurationRevision | null>;
   configurationRevision(revision: number): Promise<ConfigurationRevision | null>;
   /** Numbers revisions from 1 without gaps (serialised by a lock). */
   insertConfiguration(
@@ -44,6 +45,8 @@ export interface Ledger {
   /** `createdAt` is the ledger's now; status `queued`. */
   insertDeployment(deployment: NewDeployment): Promise<DeploymentRow>;
   deployment(id: string): Promise<DeploymentRow | null>;
+  /** Those of these ids that there are, in any order. */
+  deployments(ids: readonly string[]): Promise<readonly DeploymentRow[]>;
   deploymentByRequest(requestId: string): Promise<DeploymentRow | null>;
   /** Locks the deployment's row and returns it as it is then. */
   holdDeployment(id: string): Promise<DeploymentRow | null>;
@@ -58,7 +61,17 @@ export interface Ledger {
     change?: DeploymentChange,
   ): Promise<boolean>;
   /** queued, running, paused, rolling_back; oldest first. */
-  unfinishedDeployments(where?: { fraise: string; environment: string }): Promise<readonly DeploymentRow[]>;
+  unfinishedDeployments(where?: Pair): Promise<readonly DeploymentRow[]>;
+  /**
+   * Locks all of these fraises × environments, in one order for everybody, and returns what a push to each is placed by:
+   * once each, in any order.
+   */
+  holdQueues(pairs: readonly Pair[]): Promise<readonly HeldQueue[]>;
+  /**
+   * As `insertDeployment` and then `moveDeployment` from `queued` to `superseded`, each of many: of those inserted here
+   * and of older ones; one that is not queued (any more) is left as it is.
+   */
+  writeQueues(inserted: readonly NewDeployment[], superseded: readonly Superseded[]): Promise<void>;
   /** Newest `succeeded` (of kind deploy or retry) or `rolled_back`-by-request of this pair; what the record says is live. */
   lastSucceeded(fraise: string, environment: string): Promise<DeploymentRow | null>;
   /** Those that had started and have ended, newest end first. */
@@ -130,6 +143,8 @@ export interface Ledger {
   // ── webhooks ─────────────────────────────────────────────────────────────
   /** Inserts the delivery with the claim on (provider, delivery_id); null when somebody has it (waits for a concurrent one). */
   claimDelivery(delivery: NewDelivery): Promise<DeliveryRow | null>;
+  /** As `claimDelivery`, of many, which all are received at the same moment; the answers in their order. */
+  claimDeliveries(deliveries: readonly NewDelivery[]): Promise<readonly (DeliveryRow | null)[]>;
   /** Inserts a delivery that claims nothing: refused, or a duplicate. */
   insertDelivery(delivery: NewDelivery): Promise<DeliveryRow>;
   /** The delivery that holds the claim, locked. */
@@ -140,7 +155,7 @@ export interface Ledger {
   startedBy(provider: string, deliveryId: string): Promise<readonly DeploymentRow[]>;
   /** Gives the claim up, so that a newer delivery of the same id can take it (judging an `ignored` one again). */
   releaseClaim(id: string): Promise<void>;
-  /** Null when there is none of this id. */
+  /** Of a replay, when the delivery was received that it is of; null when there is none of this id. */
   receivedAt(deliveryId: string): Promise<Date | null>;
   /** The only way a verdict changes: where it is `from`; false when somebody was faster. */
   moveDelivery(id: string, from: WebhookVerdict, to: WebhookVerdict, reason: Reason | null): Promise<boolean>;
@@ -174,8 +189,8 @@ export interface Ledger {
   outbox(notification: NewNotification): Promise<void>;
   /** Open ones of which nobody has said yet through which lane they leave, oldest first. */
   unaddressedNotifications(limit: number): Promise<readonly NotificationRow[]>;
-  /** Says so; one that has a lane keeps it. */
-  addressNotification(number: number, lane: string): Promise<void>;
+  /** Says so of each, or ends it as `unwanted`; one that has a lane, or has ended, is left as it is. */
+  addressNotifications(addressed: readonly AddressedNotification[]): Promise<void>;
   /**
    * Takes the addressed one that has been due longest, in a lane that is not busy, for `claimMs`; after that others may
    * take it. Older ones about the same end as `overtaken`, and while one is claimed no other about the same is handed out.
@@ -197,6 +212,30 @@ export interface Ledger {
   // ── around ───────────────────────────────────────────────────────────────
   audit(entry: AuditEntry): Promise<void>;
   wake(topic: WakeTopic): Promise<void>;
+}
+
+/** An environment of a fraise. */
+export interface Pair {
+  readonly fraise: string;
+  readonly environment: string;
+}
+
+/** A deployment, and when the delivery that started it was received: of a replay, the one replayed. Null: none did. */
+export interface InQueue {
+  readonly deployment: DeploymentRow;
+  readonly receivedAt: Date | null;
+}
+
+export interface HeldQueue extends Pair {
+  /** As `unfinishedDeployments`. */
+  readonly unfinished: readonly InQueue[];
+  /** As `lastSucceeded`. */
+  readonly live: InQueue | null;
+}
+
+export interface Superseded {
+  readonly id: string;
+  readonly reason: Reason;
 }
 
 export interface BranchToCheck {
@@ -260,6 +299,8 @@ export interface DeploymentRow extends NewDeployment {
   readonly continueRequestedBy: string | null;
   readonly createdAt: Date;
   readonly startedAt: Date | null;
+  /** When `continue` was last asked for. */
+  readonly continuedAt: Date | null;
   readonly finishedAt: Date | null;
   /** Number of the last thing recorded about it; see WatchEvent. */
   readonly lastNumber: number;
@@ -277,6 +318,7 @@ export interface DeploymentChange {
   readonly continueRequestedBy?: string | null;
   /** True: set to the ledger's now. */
   readonly started?: boolean;
+  readonly continued?: boolean;
   readonly finished?: boolean;
 }
 
@@ -297,6 +339,8 @@ export interface RunRow extends NewRun {
   readonly lastSeq: number;
   /** Set: the agent has been, or will be, told to stop it. */
   readonly cancelReason: Reason | null;
+  /** Since when it has been told so, on the connection it has now. */
+  readonly cancelAskedAt: Date | null;
   /** The step in hand as the events say: what `lost` waits for. */
   readonly currentStep: {
     readonly name: string;
@@ -321,7 +365,8 @@ export interface RunRow extends NewRun {
 export interface RunChange {
   readonly reason?: Reason | null;
   readonly lastSeq?: number;
-  readonly cancelReason?: Reason | null;
+  /** Sets `cancelAskedAt` to the ledger's now. */
+  readonly cancelReason?: Reason;
   readonly currentStep?: RunRow['currentStep'];
   readonly previousRelease?: string | null;
   readonly previousProvenGood?: boolean | null;
@@ -478,6 +523,10 @@ export interface NotificationRow extends NewNotification {
   /** How often it was claimed, this time included. */
   readonly attempts: number;
 }
+
+export type AddressedNotification = { readonly number: number } & (
+  { readonly lane: string } | { /** Why nobody is to be told. */ readonly unwanted: string }
+);
 
 /** Names one claim: the number of attempts tells it from those before and after. */
 export type Claim = Pick<NotificationRow, 'number' | 'attempts'>;

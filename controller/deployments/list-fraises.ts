@@ -1,7 +1,7 @@
 import type { Fraise, FraiseEnvironment } from '../../proto/gen/fraisier/v1/control.js';
 import type { Configuration, Environment } from '../fraises/fraises.js';
 import { currentConfiguration } from './configuration.js';
-import { isNames, selectHosts } from './consider-start.js';
+import { isNames, selectHosts } from './select-hosts.js';
 import type { Edges } from './edges.js';
 import type { AgentRow } from './ledger.js';
 

@@ -29,6 +29,15 @@ export function migrationRecord({ migratingHost }: DeploymentPlan, latest: Lates
   return { is: 'not_begun' };
 }
 
+/** The way down that was sent to its host, unless it is known that it was stopped before it began to change the database. */
+export function wayDownSent(latest: LatestRuns): RunRow | undefined {
+  return latest.dispatched('migrate_down').find((run) => run.status !== 'cancelled' || mayHaveBegun(run));
+}
+
+function mayHaveBegun({ attempt, migration }: RunRow): boolean {
+  return attempt > 1 || (migration?.moment ?? Moment.UNSPECIFIED) !== Moment.UNSPECIFIED;
+}
+
 /** Everything the host did was heard of, and no migration was begun among it. */
 function endIsKnown({ status, migration }: RunRow): boolean {
   if (status === 'failed' || status === 'cancelled') return true;

@@ -12,7 +12,9 @@ export interface Past {
   readonly environment: Environment;
   readonly target: Target;
   readonly codeOnly: boolean;
-  /** Of the whole environment, in the order of release. */
+  /** The hosts of the whole environment, in the order of release. */
+  readonly names: readonly string[];
+  /** Those of them that are rolled back: all, or all that answered. */
   readonly hosts: readonly SeenHost[];
   /** Every ended deployment since the target, oldest first, the target's own first of all. */
   readonly since: readonly PastDeployment[];
@@ -23,10 +25,12 @@ export interface Past {
  * `database_cannot_go_back`, naming the migration or the deployment in the way and what leaving the database would do.
  */
 export function planRollback(past: Past): Rollback {
-  const { environment, codeOnly, since, target } = past;
-  const migrating = migratingHost(past);
-  const from = migrating?.inspection.release ?? past.hosts[0]?.inspection.release ?? '';
-  if (migrating === undefined || codeOnly) return Rollback.fromPartial({ from, codeOnly });
+  const { codeOnly, hosts, since, target } = past;
+  const skipped = skippedBy(past);
+  const on = migratingHost(past);
+  const migrating = hosts.find(({ host }) => host === on);
+  const from = migrating?.inspection.release ?? hosts[0]?.inspection.release ?? '';
+  if (on === '' || codeOnly) return Rollback.fromPartial({ from, codeOnly, skipped });
   if (target.deployment === null) throw refusal(past, 'the record does not say what was applied since', null);
   const known = appliedSince(since.slice(1));
   if ('unknown' in known)
@@ -34,7 +38,8 @@ export function planRollback(past: Past): Rollback {
   const { applied } = known;
   const last = applied.at(-1);
   const first = applied[0];
-  if (first === undefined || last === undefined) return Rollback.fromPartial({ from });
+  if (first === undefined || last === undefined) return Rollback.fromPartial({ from, skipped });
+  if (migrating === undefined) throw refusal(past, `${on}, where it would go down, did not answer`, null);
   const tree = treeFor(since, from, last);
   refuseNoWayDown(past, applied, tree);
   refuseNotKept(past, migrating, tree, last);
@@ -45,6 +50,7 @@ export function planRollback(past: Past): Rollback {
     applied: ids.toReversed(),
     after: stateOf(last.after, pending),
     before: stateOf(first.before, [...ids, ...pending]),
+    skipped,
   });
 
   function treeFor(all: readonly PastDeployment[], live: string, newest: Applied): string {
@@ -53,17 +59,16 @@ export function planRollback(past: Past): Rollback {
     const liveSince = place(({ commit, kind }) => commit === live && kind !== 'rollback');
     return liveSince >= place(({ id }) => id === newest.by.id) ? live : newest.by.commit;
   }
+}
 
-  function migratingHost({ hosts }: Past): SeenHost | undefined {
-    const plan = makePlan({
-      environment,
-      commit: target.commit,
-      ref: '',
-      hosts: hosts.map(({ host }) => host),
-      madeAt: new Date(0),
-    });
-    return hosts.find(({ host }) => host === plan.migratingHost);
-  }
+function skippedBy({ names: all, hosts }: Past): readonly string[] {
+  return all.filter((name) => !hosts.some(({ host }) => host === name));
+}
+
+/** As every deployment of the whole environment has it; empty: nothing is migrated. */
+function migratingHost({ environment, target, names: hosts }: Past): string {
+  const input = { environment, commit: target.commit, ref: '', hosts, madeAt: new Date(0) };
+  return makePlan(input).migratingHost;
 }
 
 /** As another tree tells it: what is applied is the same, what is pending is not. */
@@ -89,7 +94,7 @@ function refuseNoWayDown(past: Past, applied: readonly Applied[], tree: string):
   const rollback = Rollback.fromPartial({ from: tree, applied: applied.map(({ id }) => id) });
   const input = { environment, commit: target.commit, ref: '', hosts: [], madeAt: new Date(0), rollback };
   if (makePlan(input).migration?.reversible !== true)
-    throw refusal(past, `its migration tool has no way down for ${names(applied)}`, null);
+    throw refusal(past, `its migration tool has no way down for ${idsOf(applied)}`, null);
 }
 
 function refuseNotKept(past: Past, { host, inspection }: SeenHost, tree: string, last: Applied): void {
@@ -101,18 +106,19 @@ function refuseNotKept(past: Past, { host, inspection }: SeenHost, tree: string,
 function refusal(past: Past, why: string, by: DeploymentRow | null): FraisierError {
   const { fraise, name } = past.environment;
   const to = past.target.commit;
+  const skip = skippedBy(past).length === 0 ? '' : ' --skip-unreachable';
   return new FraisierError(
     'database_cannot_go_back',
     `the database of ${fraise} ${name} cannot go back: ${why}`,
     {
       hint:
-        `fraisier rollback ${fraise} ${name} --to ${to.slice(0, 12)} --code-only (puts the code of ${to.slice(0, 12)} on the ` +
+        `fraisier rollback ${fraise} ${name} --to ${to.slice(0, 12)} --code-only${skip} (puts the code of ${to.slice(0, 12)} on the ` +
         'database as it is)',
       facts: { target: to, ...(by === null ? {} : { deployment: by.id }) },
     },
   );
 }
 
-function names(applied: readonly Applied[]): string {
+function idsOf(applied: readonly Applied[]): string {
   return applied.map(({ id }) => id).join(', ');
 }

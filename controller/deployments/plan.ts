@@ -15,6 +15,7 @@ import { migrationTool } from '../recipes/migration-tools/index.js';
 import type { Recipe } from '../recipes/recipe.js';
 import { scheduled } from '../recipes/scheduled.js';
 import { askSettled } from '../recipes/settled.js';
+import { batchesOf } from './batches.js';
 
 /** What a plan is made of; `hosts` in the order in which they are released. */
 export interface PlanInput {
@@ -43,11 +44,12 @@ export function makePlan(input: PlanInput): DeploymentPlan {
   const release =
     rollback === null ? released : [...withoutRun(released), ...rolledBack(environment, commit)];
   const prepare = recipe.prepare(environment, commit, ref, input.force ?? false);
+  const batches = batchesOf(environment.rollout, hosts.length);
   const phase = (name: Phase, steps: readonly Step[]) => ({ phase: name, steps });
   return DeploymentPlan.fromPartial({
     target: targetOf(environment),
     commit,
-    hosts: hosts.map((host, index) => ({ host, batch: batchOf(environment, index) })),
+    hosts: hosts.map((host, index) => ({ host, batch: batches[index] as number })),
     migratingHost: database === null ? '' : (database.on ?? hosts[0] ?? ''),
     phases: [
       phase(Phase.PREPARE, input.settle === true ? askSettled(prepare, release) : prepare),
@@ -64,7 +66,7 @@ export function makePlan(input: PlanInput): DeploymentPlan {
     maxFailures: environment.rollout.maxFailures,
     bakeMs: environment.rollout.bakeMs,
     timeoutMs: environment.timeoutMs,
-    warnings: warnings(environment),
+    warnings: [...warnings(environment), ...leftOut(rollback)],
     madeAt,
     rollback: rollback ?? undefined,
   });
@@ -126,12 +128,6 @@ function migrating(database: Database | null): Database | null {
   return database === null || database.strategy === 'none' ? null : database;
 }
 
-function batchOf({ rollout }: Environment, index: number): number {
-  if (rollout.strategy === 'all_at_once') return 0;
-  if (index < rollout.canary) return 0;
-  return Math.floor((index - rollout.canary) / rollout.batch) + (rollout.canary > 0 ? 1 : 0);
-}
-
 function pointOfNoReturn(database: Database | null): string {
   if (database === null) return '';
   const tool = migrationTool(database.tool);
@@ -140,6 +136,10 @@ function pointOfNoReturn(database: Database | null): string {
     return 'migrate: the tool has no `status` command, so what it applied cannot be known';
   if (database.down === null && tool.down === null) return 'migrate: there is no `down` command';
   return '';
+}
+
+function leftOut(rollback: Rollback | null): string[] {
+  return (rollback?.skipped ?? []).map((host) => `${host} does not answer: it is left as it is`);
 }
 
 function warnings(environment: Environment): string[] {

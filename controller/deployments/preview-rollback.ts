@@ -2,7 +2,7 @@ import { DeploymentPreview } from '../../proto/gen/fraisier/v1/control.js';
 import type { Edges } from './edges.js';
 import { makePlan } from './plan.js';
 import { previewPlan } from './preview-deployment.js';
-import { resolveRollback, type RollbackRequest } from './request-rollback.js';
+import { resolveRollback, type RollbackRequest } from './resolve-rollback.js';
 
 /** The plan a rollback would be frozen to, with what each host says of it. Read-only; throws as `requestRollback`. */
 export async function previewRollback(edges: Edges, request: RollbackRequest): Promise<DeploymentPreview> {

@@ -1,6 +1,9 @@
 import type { QueuedDeployment } from '../../proto/gen/fraisier/v1/control.js';
 import type { DeploymentRow, LockRow } from './ledger.js';
 
+/** As many of the last deployments say how long one takes. */
+export const MEASURED = 20;
+
 /** Unfinished deployments of one environment in the order in which they are carried out: a rollback goes ahead of the queue. */
 export function inOrder(unfinished: readonly DeploymentRow[]): readonly DeploymentRow[] {
   return unfinished.toSorted((one, other) => rank(one) - rank(other));

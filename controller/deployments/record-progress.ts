@@ -108,15 +108,18 @@ async function foldInto(tx: Ledger, run: RunRow, event: RunEvent): Promise<RunRo
 }
 
 /** What the run left live on its host; the rest of the host's list stays. */
-async function setLive(tx: Ledger, run: RunRow, release: string): Promise<void> {
+async function setLive(
+  tx: Ledger,
+  run: RunRow,
+  { release, origin }: { readonly release: string; readonly origin: string },
+): Promise<void> {
   const agent = (await tx.agent(run.host)) as AgentRow;
   const deployment = (await tx.deployment(run.deploymentId)) as DeploymentRow;
   const isThis = (live: LiveFraise) =>
     live.fraise === deployment.fraise && live.environment === deployment.environment;
   const known = agent.live.find(isThis);
   const now: LiveFraise = {
-    origin: '',
-    ...known,
+    origin: origin || (known?.origin ?? ''),
     provenGood: (known?.release === release && known.provenGood) || provesGood(run),
     fraise: deployment.fraise,
     environment: deployment.environment,

@@ -5,7 +5,7 @@ import { findEnvironment } from '../fraises/find-environment.js';
 import type { Configuration, Environment } from '../fraises/fraises.js';
 import { askAgent } from './ask-agent.js';
 import { currentConfiguration } from './configuration.js';
-import { awayHosts, isNames, selectHosts } from './consider-start.js';
+import { awayHosts, isNames, selectHosts } from './select-hosts.js';
 import type { Actor, Edges } from './edges.js';
 import type { DeploymentRow, Ledger } from './ledger.js';
 import type { Trigger } from './lifecycle.js';
@@ -47,6 +47,7 @@ export async function requestDeployment(
   edges: Edges,
   request: DeploymentRequest,
   actor: Actor,
+  { retries }: { readonly retries: string | null } = { retries: null },
 ): Promise<DeploymentRow> {
   const { ledger } = edges;
   const made = await madeBefore(ledger, request.requestId, actor);
@@ -62,7 +63,7 @@ export async function requestDeployment(
       id: edges.newId('d'),
       fraise: request.fraise,
       environment: request.environment,
-      kind: 'deploy',
+      kind: retries === null ? 'deploy' : 'retry',
       commit: resolved.commit,
       ref: resolved.ref,
       configRevision: resolved.revision,
@@ -70,7 +71,7 @@ export async function requestDeployment(
       requestedBy: actor.name,
       webhookId: null,
       requestId: request.requestId,
-      originId: null,
+      originId: retries,
       force: request.force,
       onlyHosts: request.hosts,
       pushedAt: null,
@@ -103,7 +104,7 @@ export async function madeBefore(
 
 /** Everything that can be wrong with a request is found here, before anything is written. */
 export async function resolveRequest(edges: Edges, request: DeploymentRequest): Promise<ResolvedRequest> {
-  const { revision, configuration } = await currentConfiguration(edges.ledger);
+  const { revision, configuration } = await currentConfiguration(edges.ledger, edges.parsed);
   const environment = findEnvironment(configuration, request.fraise, request.environment);
   const agents = await edges.ledger.agents();
   const hosts = selectHosts({ configuration, environment, agents }, request.hosts);

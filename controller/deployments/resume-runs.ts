@@ -39,6 +39,9 @@ async function holdDeployments(tx: Ledger, agent: string, { runs }: Hello): Prom
 async function resume(tx: Ledger, agent: string, { runId }: UnfinishedRun): Promise<ResumeRun> {
   const run = await tx.run(runId);
   if (run === null || run.host !== agent) return { runId, seq: 0, logs: [], abandoned: true };
+  // It is told again, on this connection, and has the whole time to answer.
+  if (run.status === 'dispatched' && run.cancelReason !== null)
+    await tx.moveRun(run.id, 'dispatched', 'dispatched', { cancelReason: run.cancelReason });
   return { runId, seq: run.lastSeq, logs: await tx.logPositions(runId), abandoned: runHasEnded(run.status) };
 }
 

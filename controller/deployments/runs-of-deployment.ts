@@ -1,4 +1,5 @@
 import type { DeploymentPlan } from '../../proto/gen/fraisier/v1/plan.js';
+import type { Situation } from './decide.js';
 import type { DeploymentRow, RunRow } from './ledger.js';
 import { runHasEnded, type RunPhase } from './lifecycle.js';
 
@@ -55,12 +56,22 @@ export function planOf(deployment: DeploymentRow): DeploymentPlan {
   return deployment.plan;
 }
 
+/** The hosts of a plan, in the order of release. */
+export function hostsOf({ hosts }: DeploymentPlan): readonly string[] {
+  return hosts.map((one) => one.host);
+}
+
 /**
- * When the whole deployment has had its time: `timeout` after it started, or after it was last continued
- * (only `continue` makes second attempts).
+ * Those that have something to do. A host that said it is settled is not touched again; one that migrates then prepares a
+ * second time, without being asked, because only the whole of `prepare` measures the database.
  */
-export function deadlineOf(deployment: DeploymentRow, runs: readonly RunRow[]): Date {
-  const since = runs.filter((run) => run.attempt > 1).map((run) => run.createdAt.getTime());
-  const started = deployment.startedAt?.getTime() ?? deployment.createdAt.getTime();
-  return new Date(Math.max(started, ...since) + planOf(deployment).timeoutMs);
+export function unsettledHosts({ deployment, runs }: Situation): readonly string[] {
+  const settled = runs.filter((run) => run.phase === 'prepare' && run.settled).map((run) => run.host);
+  return hostsOf(planOf(deployment)).filter((host) => !settled.includes(host));
+}
+
+/** When the whole deployment has had its time: `timeout` after it started, or after it was last continued. */
+export function deadlineOf(deployment: DeploymentRow): Date {
+  const since = deployment.continuedAt ?? deployment.startedAt ?? deployment.createdAt;
+  return new Date(since.getTime() + planOf(deployment).timeoutMs);
 }

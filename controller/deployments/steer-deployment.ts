@@ -18,10 +18,13 @@ export function cancelDeployment(edges: Edges, id: string, actor: Actor): Promis
   });
 }
 
-/** Lets a paused deployment go on: what ended badly is done again. Throws `not_steerable` when it is not paused. */
+/**
+ * Lets a paused deployment go on: what ended badly is done again, with the whole limit ahead.
+ * Throws `not_steerable` when it is not paused.
+ */
 export function continueDeployment(edges: Edges, id: string, actor: Actor): Promise<DeploymentRow> {
   return steer(edges, id, actor, 'continue', ['paused'], (tx, { status }) =>
-    tx.moveDeployment(id, status, status, { continueRequestedBy: actor.name }),
+    tx.moveDeployment(id, status, status, { continueRequestedBy: actor.name, continued: true }),
   );
 }
 

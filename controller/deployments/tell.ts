@@ -1,8 +1,10 @@
-import type { DeploymentRow, Ledger } from './ledger.js';
+import type { DeploymentRow, Ledger, NewNotification } from './ledger.js';
 import type { DeploymentStatus } from './lifecycle.js';
 
 /** Notifications about a deployment. */
 export const DEPLOYMENT_TOPICS = ['deployment_queued', 'deployment_started', 'deployment_ended'] as const;
+
+type Told = Pick<DeploymentRow, 'id' | 'fraise' | 'environment' | 'commit'>;
 
 /**
  * Puts into the outbox that a deployment got to `status`; leaves with the transaction. It is about the commit in its
@@ -11,9 +13,17 @@ export const DEPLOYMENT_TOPICS = ['deployment_queued', 'deployment_started', 'de
 export async function tell(
   tx: Pick<Ledger, 'outbox'>,
   topic: (typeof DEPLOYMENT_TOPICS)[number],
-  { id, fraise, environment, commit }: Pick<DeploymentRow, 'id' | 'fraise' | 'environment' | 'commit'>,
+  deployment: Told,
   status: DeploymentStatus,
 ): Promise<void> {
-  const about = `${fraise}/${environment}@${commit}`;
-  await tx.outbox({ topic, about, payload: { deployment: id, status } });
+  await tx.outbox(notificationOf(topic, deployment, status));
+}
+
+/** What `tell` puts into the outbox. */
+export function notificationOf(
+  topic: (typeof DEPLOYMENT_TOPICS)[number],
+  { id, fraise, environment, commit }: Told,
+  status: DeploymentStatus,
+): NewNotification {
+  return { topic, about: `${fraise}/${environment}@${commit}`, payload: { deployment: id, status } };
 }

@@ -38,7 +38,7 @@ export function describeEnvironment(environment: Environment): ReadonlyMap<strin
     ...describeDatabase(environment.database),
     ...describeHealth(environment.healthCheck),
     'rollout.strategy': rollout.strategy,
-    'rollout.batch': String(rollout.batch),
+    'rollout.batch': rollout.batch.join(', '),
     'rollout.canary': String(rollout.canary),
     'rollout.bake': formatDuration(rollout.bakeMs),
     'rollout.max_failures': String(rollout.maxFailures),

@@ -130,9 +130,14 @@ export interface HttpCheck {
   };
 }
 
+/** Hosts released at once: how many, or how much of all of them. */
+export type BatchSize = number | `${number}%`;
+
 export interface Rollout {
   readonly strategy: 'rolling' | 'all_at_once';
-  readonly batch: number;
+  /** Of the batches in turn, at least one; the last is that of all that follow. */
+  readonly batch: readonly BatchSize[];
+  /** Hosts of a first batch of its own; 0: none. */
   readonly canary: number;
   readonly bakeMs: number;
   readonly maxFailures: number;

@@ -38,7 +38,7 @@ interface Line {
 }
 
 async function serve(deps: GatewayEdges, call: AgentCall, line: Line, peer: Peer): Promise<void> {
-  const hello = await within(deps.patience.helloMs, line.gone, (signal) => line.inbox.hello(signal));
+  const hello = await within(deps, line.gone, (signal) => line.inbox.hello(signal));
   const stream = await admitAgent(deps, peer, hello);
   deps.logger.info(
     { agent: stream.agent, epoch: stream.epoch, version: hello.agentVersion },
@@ -104,19 +104,19 @@ function whenGone(call: AgentCall): AbortSignal {
 }
 
 async function within<T>(
-  ms: number,
+  { edges, patience: { helloMs: ms } }: GatewayEdges,
   gone: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const late = new AbortController();
   const abort = (): void =>
     late.abort(new FraisierError('protocol_violation', `no hello came within ${ms} ms`));
-  const timer = setTimeout(abort, ms);
+  const stopTimer = edges.after(ms, abort);
   gone.addEventListener('abort', abort, { once: true });
   try {
     return await work(late.signal);
   } finally {
-    clearTimeout(timer);
+    stopTimer();
     gone.removeEventListener('abort', abort);
   }
 }

@@ -6,16 +6,24 @@ import type {
 } from '../../proto/gen/fraisier/v1/control.js';
 import type { Edges } from '../deployments/edges.js';
 import { previewDeployment } from '../deployments/preview-deployment.js';
+import { explain } from '../deployments/explain.js';
 import { requestDeployment, type DeploymentRequest } from '../deployments/request-deployment.js';
+import { retryDeployment } from '../deployments/retry-deployment.js';
 import { cancelDeployment, continueDeployment } from '../deployments/steer-deployment.js';
 import { summarize } from '../deployments/summary.js';
 import { unary, type Gate } from './calls.js';
 import type { ControlEdges } from './control-edges.js';
-import { packDeployment, packSummary } from './pack.js';
+import { packDeployment, packExplained, packSummary } from './pack.js';
 
 type Handlers = Pick<
   ControlServer,
-  'requestDeployment' | 'previewDeployment' | 'cancelDeployment' | 'continueDeployment' | 'getDeployment'
+  | 'requestDeployment'
+  | 'retryDeployment'
+  | 'previewDeployment'
+  | 'cancelDeployment'
+  | 'continueDeployment'
+  | 'getDeployment'
+  | 'explain'
 >;
 
 /** Ask for, look at and steer one deployment. */
@@ -24,6 +32,10 @@ export function deploymentHandlers({ edges }: ControlEdges, gate: Gate): Handler
     requestDeployment: unary(gate, 'deployer', async (request, { actor }) =>
       packDeployment(await requestDeployment(edges, unpackRequest(request), actor)),
     ),
+    retryDeployment: unary(gate, 'deployer', async ({ deploymentId: id, hosts, ...more }, { actor }) => {
+      const request = { id, hosts, trigger: triggerOf(more), requestId: more.requestId || null };
+      return packDeployment(await retryDeployment(edges, request, actor));
+    }),
     previewDeployment: unary(gate, 'viewer', (request) => previewDeployment(edges, unpackRequest(request))),
     cancelDeployment: unary(gate, 'deployer', async ({ id }, { actor }) =>
       packDeployment(await cancelDeployment(edges, id, actor)),
@@ -32,6 +44,7 @@ export function deploymentHandlers({ edges }: ControlEdges, gate: Gate): Handler
       packDeployment(await continueDeployment(edges, id, actor)),
     ),
     getDeployment: unary(gate, 'viewer', ({ id }) => wholeDeployment(edges, id)),
+    explain: unary(gate, 'viewer', async (question) => packExplained(await explain(edges, question))),
   };
 }
 
@@ -46,7 +59,10 @@ function unpackRequest(request: RequestDeploymentRequest): DeploymentRequest {
   if (commit !== '' && branch !== '') {
     throw new FraisierError('usage', 'a deployment is of a commit or of a branch: name one of them');
   }
-  const trigger = request.trigger === 'api' ? 'api' : 'cli';
   const named = { commit: commit || null, branch: branch || null, requestId: requestId || null };
-  return { fraise, environment, force, hosts, trigger, ...named };
+  return { fraise, environment, force, hosts, trigger: triggerOf(request), ...named };
+}
+
+function triggerOf({ trigger }: { readonly trigger: string }): 'api' | 'cli' {
+  return trigger === 'api' ? 'api' : 'cli';
 }

@@ -1,6 +1,7 @@
 import type { ControlServer, RollbackRequest as Asked } from '../../proto/gen/fraisier/v1/control.js';
 import { previewRollback } from '../deployments/preview-rollback.js';
-import { requestRollback, type RollbackRequest } from '../deployments/request-rollback.js';
+import { requestRollback } from '../deployments/request-rollback.js';
+import type { RollbackRequest } from '../deployments/resolve-rollback.js';
 import { unary, type Gate } from './calls.js';
 import type { ControlEdges } from './control-edges.js';
 import { packDeployment } from './pack.js';

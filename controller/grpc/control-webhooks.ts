@@ -14,7 +14,7 @@ type Handlers = Pick<ControlServer, 'listWebhooks' | 'getWebhook' | 'replayWebho
 
 /** The ledger of deliveries, and how they come to be sent. */
 export function webhookHandlers({ edges, records, webhooksAt }: ControlEdges, gate: Gate): Handlers {
-  const readConfiguration = configurationReader();
+  const readConfiguration = configurationReader(edges.parsed);
   return {
     listWebhooks: unary(gate, 'viewer', async ({ limit, cursor, verdict, fraise, since }) => {
       const where = { verdict: verdictOf(verdict), fraise: fraise || null, since: since ?? null };

@@ -3,12 +3,15 @@ import type {
   Deployment,
   DeploymentHost,
   EnvironmentStatus,
+  Explanation,
   Lock,
   Percentiles,
   Stats,
   Webhook,
 } from '../../proto/gen/fraisier/v1/control.js';
+import { nextOf } from '../deployments/causes.js';
 import type { EnvironmentLook } from '../deployments/environment-status.js';
+import type { Explained } from '../deployments/explain.js';
 import type { AgentRow, DeliveryRow, DeploymentRow, LockRow } from '../deployments/ledger.js';
 import type { PercentileRow, StatsRow, WholeDelivery } from '../deployments/records.js';
 import type { DeploymentSummary, HostSummary } from '../deployments/summary.js';
@@ -37,6 +40,18 @@ export function packDeployment(row: DeploymentRow): Deployment {
     hosts: [],
     configRevision: row.configRevision,
     warnings: row.plan?.warnings ?? [],
+  };
+}
+
+/** With the command that would clear it. */
+export function packExplained({ fraise, environment, deployment, queued, causes }: Explained): Explanation {
+  return {
+    fraise,
+    environment,
+    deployment: deployment === null ? undefined : packDeployment(deployment),
+    queued: queued ?? undefined,
+    causes: [...causes],
+    next: nextOf(causes),
   };
 }
 

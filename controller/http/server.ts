@@ -3,8 +3,8 @@ import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { Edges } from '../deployments/edges.js';
 import { WEBHOOK_PROVIDERS } from '../webhooks/choose-provider.js';
-import { groupedTransactions } from '../webhooks/grouped-transactions.js';
 import { webhookRouter } from '../webhooks/router.js';
+import { deploymentPage } from './deployment-page.js';
 import { answerErrors, notFound } from './errors.js';
 import { health } from './health.js';
 import { listen, type Listening, type Patience } from './listen.js';
@@ -34,7 +34,7 @@ export interface HttpOptions {
   readonly patience?: Patience;
 }
 
-/** Serves webhooks, health and metrics until `close`. */
+/** Serves webhooks, health, metrics and a page for each deployment until `close`. */
 export function startHttp(options: HttpOptions): Promise<Listening> {
   return listen(httpApp(options), options.address, options.drainMs ?? 10_000, options.patience);
 }
@@ -50,7 +50,7 @@ export function httpApp(options: HttpOptions): Express {
   app.use(helmet());
   app.use(
     webhookRouter({
-      edges: { ...edges, ledger: groupedTransactions(edges.ledger) },
+      edges,
       logger,
       metrics,
       rateLimit: options.rateLimit ?? 600,
@@ -64,6 +64,7 @@ export function httpApp(options: HttpOptions): Express {
     response.json({ providers: WEBHOOK_PROVIDERS.map((provider) => provider.name) });
   });
   app.get('/metrics', metrics.page);
+  app.get('/deployments/:id', deploymentPage(edges.ledger));
   app.use(notFound);
   app.use(answerErrors({ databaseAway, logger }));
   return app;

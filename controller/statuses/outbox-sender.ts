@@ -1,5 +1,5 @@
 import type { NotificationRow } from '../deployments/ledger.js';
-import { configurationReader } from '../webhooks/current-configuration.js';
+import { configurationReader, type ReadConfiguration } from '../webhooks/current-configuration.js';
 import { deliverStatus } from './deliver-status.js';
 import type { SenderEdges } from './sender-edges.js';
 import { sortOutbox } from './sort-outbox.js';
@@ -44,7 +44,7 @@ export function startOutboxSender(edges: SenderEdges, patience = SENDER_PATIENCE
 class Sender implements OutboxSender {
   readonly #edges: SenderEdges;
   readonly #patience: SenderPatience;
-  readonly #configuration = configurationReader();
+  readonly #configuration: ReadConfiguration;
   readonly #busy = new Map<string, Promise<void>>();
   readonly #stopping = new AbortController();
   readonly #unsubscribe: () => void;
@@ -56,6 +56,7 @@ class Sender implements OutboxSender {
 
   constructor(edges: SenderEdges, patience: SenderPatience) {
     this.#edges = edges;
+    this.#configuration = configurationReader(edges.parsed);
     this.#patience = patience;
     // Whoever writes about a deployment wakes those who follow it.
     this.#unsubscribe = edges.waking.subscribe(({ about }) => {

@@ -3,7 +3,7 @@ import type { Logger } from '../logger.js';
 import type { Transport } from './send-status.js';
 
 /** What sending is handed in. */
-export interface SenderEdges extends Pick<Edges, 'ledger' | 'waking' | 'environment' | 'after'> {
+export interface SenderEdges extends Pick<Edges, 'ledger' | 'waking' | 'environment' | 'after' | 'parsed'> {
   readonly transport: Transport;
   readonly now: () => Date;
   /** From 0 to 1. */

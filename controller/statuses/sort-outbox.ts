@@ -1,5 +1,5 @@
 import type { AppliedConfiguration } from '../deployments/configuration.js';
-import type { DeploymentRow, Ledger, NotificationRow } from '../deployments/ledger.js';
+import type { AddressedNotification, DeploymentRow, Ledger, NotificationRow } from '../deployments/ledger.js';
 import { DEPLOYMENT_STATUSES, type DeploymentStatus } from '../deployments/lifecycle.js';
 import type { ReadConfiguration } from '../webhooks/current-configuration.js';
 import { addressStatus, isAddress, type Address } from './address-status.js';
@@ -17,26 +17,48 @@ export interface Letter {
 export async function sortOutbox(ledger: Ledger, read: ReadConfiguration): Promise<void> {
   for (;;) {
     const rows = await ledger.unaddressedNotifications(BATCH);
-    const applied = rows.length === 0 ? null : await read(ledger);
-    for (const row of rows) {
-      const letter = await letterOf(ledger, applied, row);
-      if ('unwanted' in letter)
-        await ledger.endNotification(row, { outcome: 'unwanted', error: letter.unwanted });
-      else await ledger.addressNotification(row.number, letter.address.lane);
-    }
+    if (rows.length > 0) await sort(ledger, await read(ledger), rows);
     if (rows.length < BATCH) return;
   }
+}
+
+async function sort(
+  ledger: Ledger,
+  applied: AppliedConfiguration | null,
+  rows: readonly NotificationRow[],
+): Promise<void> {
+  const ids = rows.flatMap(({ payload }) => contentOf(payload).deployment ?? []);
+  const deployments = new Map((await ledger.deployments([...new Set(ids)])).map((one) => [one.id, one]));
+  const addressed = rows.map((row): AddressedNotification => {
+    const letter = readLetter(applied, row, deployments);
+    return { number: row.number, ...('unwanted' in letter ? letter : { lane: letter.address.lane }) };
+  });
+  await ledger.addressNotifications(addressed);
 }
 
 /** By this configuration. */
 export async function letterOf(
   ledger: Ledger,
   applied: AppliedConfiguration | null,
+  row: NotificationRow,
+): Promise<Letter | Unwanted> {
+  const { deployment: id } = contentOf(row.payload);
+  const found = id === null ? [] : await ledger.deployments([id]);
+  return readLetter(applied, row, new Map(found.map((one) => [one.id, one])));
+}
+
+interface Unwanted {
+  readonly unwanted: string;
+}
+
+function readLetter(
+  applied: AppliedConfiguration | null,
   { payload }: NotificationRow,
-): Promise<Letter | { readonly unwanted: string }> {
+  deployments: ReadonlyMap<string, DeploymentRow>,
+): Letter | Unwanted {
   const { deployment: id, status } = contentOf(payload);
-  const deployment = id === null ? null : await ledger.deployment(id);
-  if (applied === null || deployment === null || status === null)
+  const deployment = deployments.get(id ?? '');
+  if (applied === null || deployment === undefined || status === null)
     return { unwanted: 'it is about no deployment' };
   const address = addressStatus(applied.configuration, deployment);
   return isAddress(address) ? { deployment, status, address } : address;

@@ -1,5 +1,5 @@
 import type { WebhookVerdict } from '../deployments/lifecycle.js';
-import type { Received } from './receive-delivery.js';
+import type { Received } from './accept-deliveries.js';
 
 export interface DeliveryAnswer {
   readonly httpStatus: 200 | 202;

@@ -1,6 +1,6 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import { askAgent, type Answered, type Asked } from '../deployments/ask-agent.js';
-import { isHere, isNames, selectHosts } from '../deployments/consider-start.js';
+import { isHere, isNames, selectHosts } from '../deployments/select-hosts.js';
 import type { Edges } from '../deployments/edges.js';
 import { targetOf } from '../deployments/plan.js';
 import type { Configuration, Environment } from '../fraises/fraises.js';

@@ -1,6 +1,6 @@
-import type { AppliedConfiguration } from '../deployments/configuration.js';
+import { parsed, type AppliedConfiguration } from '../deployments/configuration.js';
+import type { Edges } from '../deployments/edges.js';
 import type { Ledger } from '../deployments/ledger.js';
-import { parseFraises } from '../fraises/parse-fraises.js';
 
 /** What is configured now; null when nothing was ever applied. */
 export type ReadConfiguration = (
@@ -8,19 +8,17 @@ export type ReadConfiguration = (
 ) => Promise<AppliedConfiguration | null>;
 
 /**
- * Reads the newest revision each time, but parses each revision once: a revision never changes. Always of the same
- * ledger; those who ask while it is being read share the next reading, which begins after they asked.
+ * Looks for a newer revision each time, and reads and parses each once. Always of the same ledger; those who ask while it
+ * is being asked share the next answer, which is to a question put after theirs.
  */
-export function configurationReader(): ReadConfiguration {
+export function configurationReader(before?: Edges['parsed']): ReadConfiguration {
   let last: AppliedConfiguration | null = null;
-  const read = together((ledger: Parameters<ReadConfiguration>[0]) => ledger.currentConfiguration());
+  const read = together((ledger: Parameters<ReadConfiguration>[0]) =>
+    ledger.currentConfiguration(last?.revision),
+  );
   return async (ledger) => {
-    const stored = await read(ledger);
-    if (stored === null) return null;
-    if (last?.revision !== stored.revision) {
-      const { configuration } = parseFraises(stored.text, stored.fileName);
-      last = { revision: stored.revision, configuration };
-    }
+    const newer = await read(ledger);
+    if (newer !== null && newer.revision !== last?.revision) last = parsed(newer, before);
     return last;
   };
 }

@@ -20,7 +20,7 @@ export interface Judged {
   /** The event that the delivery is shown by. */
   readonly event: PushEvent;
   readonly routed: Routed;
-  readonly delivery: Omit<NewDelivery, 'id'>;
+  readonly delivery: Omit<NewDelivery, 'id'> & { readonly body: Uint8Array };
   readonly configRevision: number;
 }
 

@@ -1,4 +1,4 @@
-import type { DeploymentRow } from '../deployments/ledger.js';
+import type { NewDeployment } from '../deployments/ledger.js';
 import { isNoCommit } from './payload.js';
 import type { Deployable } from './push-event.js';
 
@@ -22,7 +22,7 @@ export type PushOrder =
  * Whether a push was made after the one that another deployment is of. By the git host's clock, in whole seconds; on the
  * same branch otherwise by the commits. A push that was forced, or that made its branch, may go back on purpose.
  */
-export function orderOf(event: Deployable, other: DeploymentRow): PushOrder {
+export function orderOf(event: Deployable, other: NewDeployment): PushOrder {
   const [mine, theirs] = [event.pushedAt, clockTimeOf(other)];
   if (mine !== null && theirs !== null && seconds(mine) !== seconds(theirs))
     return { is: mine > theirs ? 'newer' : 'older' };
@@ -35,13 +35,13 @@ export function orderOf(event: Deployable, other: DeploymentRow): PushOrder {
 }
 
 /** A push of the whole environment; manual and partial deployments are nobody's to supersede. */
-export function isPush({ kind, trigger, onlyHosts, force }: DeploymentRow): boolean {
+export function isPush({ kind, trigger, onlyHosts, force }: NewDeployment): boolean {
   const pushed = trigger === 'webhook' || trigger === 'missed_push';
   return pushed && kind === 'deploy' && onlyHosts.length === 0 && !force;
 }
 
 /** What a missed push was noticed by is our clock, long after it was made. */
-function clockTimeOf({ trigger, pushedAt }: DeploymentRow): Date | null {
+function clockTimeOf({ trigger, pushedAt }: NewDeployment): Date | null {
   return trigger === 'missed_push' ? null : pushedAt;
 }
 

@@ -49,8 +49,9 @@ export async function recordMissedPush(
       subject: stored.id,
       facts: { repository, branch, commit },
     });
-    const push = { targets, delivery: stored, configRevision: revision, answers: NO_ANSWERS };
-    await queueDeployments(tx, newId, push);
+    const { receivedAt } = stored;
+    const push = { targets, delivery: stored, receivedAt, configRevision: revision, answers: NO_ANSWERS };
+    await queueDeployments(tx, newId, [push]);
     return stored;
   });
 }

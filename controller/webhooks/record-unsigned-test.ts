@@ -1,7 +1,7 @@
 import { FraisierError, reason } from '../../proto/error-codes.js';
+import type { Received } from './accept-deliveries.js';
 import { NO_SUBJECT } from './judge-delivery.js';
 import { headerOf, type Headers, type WebhookProvider } from './provider.js';
-import type { Received } from './receive-delivery.js';
 import type { RefusalRecorder } from './record-refusal.js';
 
 /**

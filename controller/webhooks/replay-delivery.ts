@@ -1,5 +1,4 @@
-import { FraisierError, reason } from '../../proto/error-codes.js';
-import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
+import { FraisierError } from '../../proto/error-codes.js';
 import type { Actor, Edges } from '../deployments/edges.js';
 import type { DeliveryRow, DeploymentRow, Ledger, NewDelivery } from '../deployments/ledger.js';
 import { joined, type RouteTarget } from './ask-environments.js';
@@ -7,6 +6,7 @@ import { WEBHOOK_PROVIDERS } from './choose-provider.js';
 import type { ReadConfiguration } from './current-configuration.js';
 import { NO_ANSWERS } from './doubts.js';
 import { judgeVerified, type Judged } from './judge-delivery.js';
+import { alreadyDeployed, leaveOutStarted } from './leave-out-started.js';
 import { queueDeployments } from './queue-deployments.js';
 import { placesOf, type IncomingDelivery, type Verified } from './verify-delivery.js';
 
@@ -57,9 +57,10 @@ async function carryOut(tx: Ledger, { edges }: Replayer, { old, judged, actor }:
   const facts = { original: old.id, verdict: row.verdict };
   await tx.audit({ actor: actor.name, action: 'webhook_replayed', subject: id, facts });
   // Among other pushes it has the place that it had: replaying an old one does not make it the newest.
-  const delivery = { ...stored, receivedAt: old.receivedAt };
+  const receivedAt = (await tx.receivedAt(stored.id)) as Date;
   const { configRevision } = judged;
-  await queueDeployments(tx, edges.newId, { targets, delivery, configRevision, answers: NO_ANSWERS });
+  const push = { targets, delivery: stored, receivedAt, configRevision, answers: NO_ANSWERS };
+  await queueDeployments(tx, edges.newId, [push]);
   return id;
 }
 
@@ -77,32 +78,15 @@ function withoutStarted(
 ): { targets: readonly RouteTarget[]; verdict: Pick<NewDelivery, 'verdict' | 'reason'> } {
   const { verdict, reason: why } = delivery;
   const wanted = 'targets' in routed ? routed.targets : [];
-  const done = wanted.flatMap((target) => {
-    const deployment = started.find((one) => isThat(one, target));
-    return deployment === undefined ? [] : [{ target, deployment }];
-  });
-  const targets = wanted.filter((target) => done.every((one) => one.target !== target));
-  const reasons = [
-    ...done.map(({ deployment }) => alreadyDeployed(deployment)),
-    ...(why === null ? [] : [why]),
-  ];
+  const { targets, leftOut } = leaveOutStarted(wanted, started);
+  const reasons = [...leftOut.map(alreadyDeployed), ...(why === null ? [] : [why])];
   return {
     targets,
     verdict: {
-      verdict: wanted.length > 0 && targets.length === 0 ? 'duplicate' : verdict,
+      verdict: leftOut.length > 0 && targets.length === 0 ? 'duplicate' : verdict,
       reason: reasons.length === 0 ? null : joined(reasons),
     },
   };
-}
-
-function isThat(one: DeploymentRow, { fraise, environment, event }: RouteTarget): boolean {
-  return one.fraise === fraise && one.environment === environment && one.commit === event.commit;
-}
-
-function alreadyDeployed({ id, fraise, environment, commit, status }: DeploymentRow): Reason {
-  const message = `${fraise} ${environment} was left out: ${id} of this delivery has this commit already (${status})`;
-  const hint = `fraisier deploy ${fraise} ${environment} --commit ${commit}`;
-  return reason('duplicate_delivery', message, { hint, facts: { fraise, environment, deployment: id } });
 }
 
 /** As it came, as far as it was kept. Throws FraisierError `not_replayable`. */

@@ -4,6 +4,7 @@ import type { Edges } from '../deployments/edges.js';
 import { PROVIDERS } from '../fraises/fraises.js';
 import { answerError } from '../http/error-answer.js';
 import type { Metrics } from '../http/metrics.js';
+import { acceptInGroups } from './accept-deliveries.js';
 import { answerOf } from './answer.js';
 import { chooseProvider } from './choose-provider.js';
 import { configurationReader } from './current-configuration.js';
@@ -80,7 +81,8 @@ function receive({ edges, logger, metrics, refusalLimit, repositoryLimit }: Webh
   const admitRepository = limitRepositories(repositoryLimit, () => performance.now());
   const receiver: Omit<Receiver, 'admit'> = {
     edges,
-    readConfiguration: configurationReader(),
+    accept: acceptInGroups(edges),
+    readConfiguration: configurationReader(edges.parsed),
     onUnusableSecret: (secret, problem) => {
       if (mayComplain())
         logger.error({ path: secret.path, problem: problem.message }, 'a webhook secret cannot be used');

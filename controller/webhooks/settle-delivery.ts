@@ -11,10 +11,11 @@ import { chooseProvider } from './choose-provider.js';
 import type { ReadConfiguration } from './current-configuration.js';
 import { NO_ANSWERS, orderKey, pathsKey, type Answers, type Doubt } from './doubts.js';
 import { liveOf } from './judge-delivery.js';
+import { alreadyDeployed, leaveOutStarted } from './leave-out-started.js';
 import { missedPushOf } from './missed-push.js';
 import { isPush } from './order-pushes.js';
 import type { PushEvents } from './push-event.js';
-import { queueDeployments } from './queue-deployments.js';
+import { queueDeployments, type Queued } from './queue-deployments.js';
 import { deploysMissed } from './record-missed-push.js';
 import { routeDelivery } from './route-delivery.js';
 
@@ -41,7 +42,7 @@ export async function settleDelivery(settler: Settler, delivery: DeliveryRow): P
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
     // Nothing is routed, and so nothing is pending, before there is one; none is ever removed.
     const current = (await settler.readConfiguration(edges.ledger)) as AppliedConfiguration;
-    const doubts = await edges.ledger.transaction((tx) => settle(edges, tx, delivery.id, current, answers));
+    const doubts = await edges.ledger.transaction((tx) => settle(edges, tx, delivery, current, answers));
     if (doubts.length === 0) return;
     const late = (await edges.ledger.now()).getTime() - delivery.receivedAt.getTime() >= PATIENCE_MS;
     const asked = await askAll(edges, current.configuration, doubts);
@@ -55,22 +56,29 @@ export async function settleDelivery(settler: Settler, delivery: DeliveryRow): P
 async function settle(
   edges: Edges,
   tx: Ledger,
-  id: string,
+  { id, provider, deliveryId }: DeliveryRow,
   current: AppliedConfiguration,
   answers: Answers,
 ): Promise<readonly Doubt[]> {
+  // As for a replay: whoever judges another row of the same delivery waits.
+  await tx.holdClaimed(provider, deliveryId);
   const delivery = await tx.holdDelivery(id);
   if (delivery?.verdict !== 'pending') return [];
   const routed = await routeAgain(tx, current.configuration, delivery);
   const isWanted = (target: RouteTarget) => delivery.event !== 'missed_push' || deploysMissed(target);
   const wanted = 'targets' in routed ? routed.targets.filter(isWanted) : [];
-  const targets = await notQueued(tx, wanted, delivery);
-  const push = { targets, delivery, configRevision: current.revision, answers };
-  const { deployments, remarks, doubts } = await queueDeployments(tx, edges.newId, push);
+  const { targets, leftOut } = leaveOutStarted(wanted, await tx.startedBy(provider, deliveryId));
+  const receivedAt = (await tx.receivedAt(id)) as Date;
+  const push = { targets, delivery, receivedAt, configRevision: current.revision, answers };
+  const [queued] = await queueDeployments(tx, edges.newId, [push]);
+  const { deployments, remarks, doubts } = queued as Queued;
   if (doubts.length > 0) return doubts;
-  const said = 'targets' in routed ? [...routed.remarks, ...remarks] : [routed.ignored];
-  const deployed = delivery.deployments.length + deployments.length > 0;
-  await tx.moveDelivery(id, 'pending', deployed ? 'deployed' : 'ignored', reasonOf(said));
+  const byOthers = leftOut.filter((one) => one.webhookId !== id);
+  const routing = 'targets' in routed ? routed.remarks : [routed.ignored];
+  const why = reasonOf([...byOthers.map(alreadyDeployed), ...routing, ...remarks]);
+  const hasDeployed = delivery.deployments.length + deployments.length > 0;
+  const isRepeat = byOthers.length > 0 && targets.length === 0;
+  await tx.moveDelivery(id, 'pending', hasDeployed ? 'deployed' : isRepeat ? 'duplicate' : 'ignored', why);
   return [];
 }
 
@@ -94,20 +102,6 @@ function eventsOf(configuration: Configuration, { event, provider, headers, body
   if (event === 'missed_push') return [missedPushOf(bytes)];
   const host = chooseProvider(provider, headers);
   return host.parse(bytes, headers, baseUrlOf(configuration, host.name));
-}
-
-/** An earlier try may have queued some of them. */
-async function notQueued(
-  tx: Ledger,
-  targets: readonly RouteTarget[],
-  delivery: DeliveryRow,
-): Promise<readonly RouteTarget[]> {
-  const queued = new Set<string>();
-  for (const id of delivery.deployments) {
-    const made = await tx.deployment(id);
-    queued.add(`${made?.fraise}/${made?.environment} ${made?.commit}`);
-  }
-  return targets.filter((target) => !queued.has(pathsKey(target)));
 }
 
 async function askAll(

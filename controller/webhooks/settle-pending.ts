@@ -26,7 +26,7 @@ export interface SettlingOptions {
  * delivery is in the hand of one, by the ledger's clock.
  */
 export function startSettling(edges: Edges, { onError, pollMs = POLL_MS }: SettlingOptions): Settling {
-  const settler = { edges, readConfiguration: configurationReader() };
+  const settler = { edges, readConfiguration: configurationReader(edges.parsed) };
   const inHand = new Set<Promise<void>>();
   let taking: Promise<void> | null = null;
   let again = false;

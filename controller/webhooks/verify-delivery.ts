@@ -67,11 +67,14 @@ export function signerOf(
 ): Signer & { readonly fraises: readonly string[] } {
   const urls = events.flatMap((event) => ('repositoryUrls' in event ? event.repositoryUrls : []));
   const own = urls.length === 0 ? null : environmentsOf(configuration, urls, agentsLive);
-  // Each address by itself: one that is another repository's must not be deployed with this one's secret.
-  const at = urls.map((url) => environmentsOf(configuration, [url], agentsLive));
-  const speaksFor = (environment: Environment): boolean =>
-    own === null ||
-    (own.includes(environment) && at.every((found) => found.length === 0 || found.includes(environment)));
+  const speaksFor = (environment: Environment): boolean => {
+    if (own === null) return true;
+    // Each address by itself: one that is another repository's must not be deployed with this one's secret.
+    const at = urls.map((url) => environmentsOf(configuration, [url], agentsLive));
+    return (
+      own.includes(environment) && at.every((found) => found.length === 0 || found.includes(environment))
+    );
+  };
   const signer = signers.find(({ of }) => of === null || speaksFor(of));
   const fraises = [...new Set(own?.map((one) => one.fraise))].sort();
   if (signer !== undefined) return { ...signer, fraises };

@@ -47,6 +47,7 @@ export function aHost(stateFolder: string, more: Partial<TestHost> = {}): TestHo
     loadPolicy: () => Promise.resolve(policy),
     checkPolicy: () => Promise.resolve(null),
     liveRelease: () => Promise.resolve('live'),
+    originOf: () => Promise.resolve(''),
     logger: SILENT,
     ...more,
   };

@@ -10,7 +10,9 @@ import { loopbackAddresses, postAll, type Addresses, type Delivery, type Load } 
 
 const CONNECTIONS = [1, 16, 64];
 const ROUNDS = 3;
+/** At least, and so many for each connection: what is measured is a steady state. */
 const DELIVERIES = 200;
+const PER_CONNECTION = 16;
 const SECRET = 'a secret of the bench';
 const REPOSITORY = 'https://github.com/acme/bench.git';
 
@@ -62,12 +64,13 @@ async function inTurns(
   connections: number,
   addresses: Addresses,
 ): Promise<readonly Figure[]> {
+  const count = Math.max(DELIVERIES, connections * PER_CONNECTION);
   const own: Load[] = [];
   const beside = new Map<string, Load[]>(others.map(({ what }) => [what, []]));
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const { what, url } of others)
-      beside.get(what)?.push(await postAll(url, deliveries(DELIVERIES), connections, addresses));
-    own.push(await postAll(ours, deliveries(DELIVERIES), connections, addresses));
+      beside.get(what)?.push(await postAll(url, deliveries(count), connections, addresses));
+    own.push(await postAll(ours, deliveries(count), connections, addresses));
   }
   const name = `accept a push, ${connections} connection${connections === 1 ? '' : 's'}`;
   const middle = (loads: readonly Load[], what: keyof Load): number =>

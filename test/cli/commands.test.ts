@@ -70,6 +70,29 @@ describe('fraisier, asked by people and programs', () => {
     });
   });
 
+  it('says why something waits, cause below cause, and what would clear it', async () => {
+    expect(await answer('why', 'd_2')).to.equal(
+      [
+        'd_2  checkout → production  3f2c1ab  queued, 1 in the queue, starts in about 2m 05s',
+        '  waits for d_1, which is running',
+        '    └ the agent on web-2 has been away since 11:00',
+        'next: systemctl status fraisier-agent (on web-2)',
+        '',
+      ].join('\n'),
+    );
+    expect(await json('why', 'd_2')).to.have.nested.property('causes[1].code', 'agent_away');
+    expect(await answer('why', 'checkout', 'production')).to.equal('checkout → production  nothing waits\n');
+    expect(lastHeard()).to.deep.equal({
+      method: 'explain',
+      request: { deploymentId: '', fraise: 'checkout', environment: 'production' },
+    });
+    const { code, stderr } = await desk.fraisier(['why', 'checkout']);
+    expect(code).to.equal(2);
+    expect(stderr).to.equal(
+      'error: which environment of checkout?\nnext: fraisier why checkout ENV, or fraisier why ID\n',
+    );
+  });
+
   it('lists past deployments, as many and as far back as asked for', async () => {
     expect(await answer('history', 'checkout', '--limit', '2', '--since', '7d', '--cursor', 'c0')).to.include(
       'more: --cursor c1',

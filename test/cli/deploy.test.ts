@@ -147,6 +147,19 @@ describe('fraisier deploy', () => {
     expect(stdout).to.match(/next: fraisier continue (\S+), or: fraisier cancel \1\n$/);
   });
 
+  it('deploys an ended one once more, on the hosts that are named', async () => {
+    const id = desk.controller.record('checkout');
+    const { code, stdout } = await desk.fraisier(['retry', id, '--host', 'web-1', '--host', 'web-2']);
+    expect(code).to.equal(0);
+    expect(stdout).to.contain('succeeded  checkout → production');
+    const heard = desk.controller.heard.find(({ method }) => method === 'retryDeployment');
+    expect(heard?.request).to.include({ deploymentId: id, trigger: 'cli' });
+    expect(heard?.request).to.have.deep.property('hosts', ['web-1', 'web-2']);
+    const waiting = await desk.fraisier(['retry', id, '--no-wait']);
+    expect(waiting.stdout).to.match(/^d_\w+ {2}queued/);
+    expect(await desk.fraisier(['retry', 'd_x'])).to.include({ code: 2 });
+  });
+
   it('returns at once with --no-wait', async () => {
     const { code, stdout } = await desk.fraisier(['deploy', 'slow', 'production', '--no-wait']);
     expect(code).to.equal(0);

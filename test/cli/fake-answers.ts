@@ -43,6 +43,7 @@ export function previewRollback(request: control.RollbackRequest): control.Deplo
     before: undefined,
     after: undefined,
     codeOnly: request.codeOnly,
+    skipped: [],
   };
   return { ...plan, pointOfNoReturn: '', warnings: [], hosts: [], rollback };
 }
@@ -157,6 +158,22 @@ export function listDeployments(): control.ListDeploymentsResponse {
       aFailedDeployment({ id: 'd_0', requestedBy: '', trigger: 'webhook', durationMs: undefined }),
     ],
     next: 'c1',
+  };
+}
+
+export function explain({ deploymentId, fraise, environment }: control.ExplainRequest): control.Explanation {
+  if (deploymentId === '')
+    return { fraise, environment, deployment: undefined, queued: undefined, causes: [], next: '' };
+  const running = reason('deployment_running', 'waits for d_1, which is running');
+  const away = reason('agent_away', 'the agent on web-2 has been away since 11:00', {
+    hint: 'systemctl status fraisier-agent (on web-2)',
+  });
+  return {
+    ...{ fraise: 'checkout', environment: 'production' },
+    deployment: aDeployment({ id: deploymentId, status: 'queued', reason: running }),
+    queued: { deploymentId, position: 1, reason: running, expectedWaitMs: 125_000 },
+    causes: [running, away],
+    next: away.hint,
   };
 }
 

@@ -14,6 +14,7 @@ import {
   type LogLine,
   type LogsRequest,
   type RequestDeploymentRequest,
+  type RetryRequest,
   type RollbackRequest,
   type WatchEvent,
   type WatchRequest,
@@ -153,6 +154,7 @@ export class FakeController {
       continueDeployment: unary('continueDeployment', 'admin', ({ id }: { id: string }) =>
         this.steerable(id),
       ),
+      retryDeployment: unary('retryDeployment', 'admin', (request: RetryRequest) => this.retry(request)),
       requestRollback: unary('requestRollback', 'admin', (request: RollbackRequest) =>
         this.rollback(request),
       ),
@@ -161,6 +163,7 @@ export class FakeController {
       unlockFraise: unary('unlockFraise', 'admin', answers.unlockFraise),
       listLocks: unary('listLocks', 'viewer', answers.listLocks),
       getDeployment: unary('getDeployment', 'viewer', ({ id }: { id: string }) => this.known(id)),
+      explain: unary('explain', 'viewer', answers.explain),
       listDeployments: unary('listDeployments', 'viewer', answers.listDeployments),
       getStatus: unary('getStatus', 'viewer', answers.getStatus),
       getStats: unary('getStats', 'viewer', answers.getStats),
@@ -197,6 +200,11 @@ export class FakeController {
       throw new Error('Connection dropped');
     }
     return { ...deployment, status: 'queued', durationMs: undefined };
+  }
+
+  private retry({ deploymentId, ...request }: RetryRequest): Deployment {
+    const { fraise, environment } = this.known(deploymentId);
+    return this.request({ ...request, fraise, environment, commit: '', branch: '', force: false });
   }
 
   private rollback(request: RollbackRequest): Deployment {

@@ -19,11 +19,26 @@ describe('fraisier rollback, lock and unlock', () => {
   const heard = (): unknown => desk.controller.heard.at(-1);
 
   it('asks for a rollback, follows it to its end, and ends with 0 when it is back', async () => {
-    const argv = ['rollback', 'checkout', 'production', '--to', 'd_7', '--code-only', '--json'];
+    const argv = [
+      'rollback',
+      'checkout',
+      'production',
+      '--to',
+      'd_7',
+      '--code-only',
+      '--skip-unreachable',
+      '--json',
+    ];
     const { code, stdout } = await desk.fraisier(argv);
     expect([code, (JSON.parse(stdout) as { status: string }).status]).to.deep.equal([0, 'succeeded']);
     const asked = desk.controller.heard.find(({ method }) => method === 'requestRollback')?.request;
-    expect(asked).to.deep.include({ fraise: 'checkout', to: 'd_7', codeOnly: true, trigger: 'cli' });
+    expect(asked).to.deep.include({
+      fraise: 'checkout',
+      to: 'd_7',
+      codeOnly: true,
+      skipUnreachable: true,
+      trigger: 'cli',
+    });
   });
 
   it('leaves it to itself with --no-wait', async () => {
@@ -58,7 +73,15 @@ describe('fraisier rollback, lock and unlock', () => {
   });
 
   it('says what a dry run leaves alone, and what it would undo', () => {
-    const request = { fraise: 'a', environment: 'b', to: '', codeOnly: false, trigger: '', requestId: '' };
+    const request = {
+      fraise: 'a',
+      environment: 'b',
+      to: '',
+      codeOnly: false,
+      skipUnreachable: false,
+      trigger: '',
+      requestId: '',
+    };
     const plan = (more: object) => planFromHosts(answers.previewRollback({ ...request, ...more }), PLAIN);
     expect(plan({ codeOnly: true })).to.contain('the database is left as it is (--code-only)');
     expect(plan({ to: 'd_running' })).to.equal('plan: d_running would be undone, and the fraise locked\n');

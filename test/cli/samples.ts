@@ -140,5 +140,5 @@ export function stepFinished(step: string, durationMs: number, why?: Reason): Ru
 
 export function runFinished(why?: Reason): RunEvent['event'] {
   const outcome = why === undefined ? Outcome.SUCCEEDED : Outcome.FAILED;
-  return { $case: 'runFinished', value: { outcome, reason: why, liveRelease: SHA } };
+  return { $case: 'runFinished', value: { outcome, reason: why, liveRelease: SHA, origin: '' } };
 }

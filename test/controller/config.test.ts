@@ -28,6 +28,7 @@ describe('the controller’s settings', () => {
         refusedMs: 7 * DAY_MS,
         outputMs: 90 * DAY_MS,
         questionsMs: DAY_MS,
+        notificationsMs: 7 * DAY_MS,
       },
     });
   });
@@ -74,6 +75,7 @@ describe('the controller’s settings', () => {
       refusedMs: 90_000,
       outputMs: 90 * DAY_MS,
       questionsMs: DAY_MS,
+      notificationsMs: 7 * DAY_MS,
     });
   });
 

@@ -2,7 +2,15 @@ import { expect } from 'chai';
 import { startRetention } from '../../controller/retention.js';
 import type { Keeping, Removed } from '../../controller/db/retention.js';
 
-const REMOVED = { bodiesMs: 0, bodiesBytes: 0, deliveriesMs: 0, refusedMs: 0, outputMs: 0, questionsMs: 0 };
+const REMOVED = {
+  bodiesMs: 0,
+  bodiesBytes: 0,
+  deliveriesMs: 0,
+  refusedMs: 0,
+  outputMs: 0,
+  questionsMs: 0,
+  notificationsMs: 0,
+};
 
 /** A clock that is turned by hand, and what was logged. */
 function lab(answers: (() => Promise<Removed | null>)[]) {

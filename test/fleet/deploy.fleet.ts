@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { AgentUnit, UNIT } from './agent-unit.js';
-import { deploy, ended, expectWholeLog, type Deployed } from './deploying.js';
+import { deploy, ended, expectWholeLog, steps, type Deployed, type Shown } from './deploying.js';
 import { SERVERS, USER, type Fleet } from './fleet.js';
 import { Gates } from './gates.js';
 import { startHelloFleet, type Hello } from './hello.js';
@@ -86,7 +86,7 @@ describe('a deployment to real systemd hosts, from the laptop', function () {
     await expectWholeLog(fleet, deployed.shown.id, 'h1');
   });
 
-  it('takes a broken release back: both hosts serve the old one, the second was never touched, the migration is undone', async () => {
+  it('takes a release back that is broken on the first host (row 12): both serve the old one, the second was never touched, the migration is undone once', async () => {
     const before = (await hello.answer(h1)).commit;
     const process = await hello.process(h2);
     const migrations = await hello.migrations();
@@ -97,7 +97,35 @@ describe('a deployment to real systemd hosts, from the laptop', function () {
     expect(await hello.process(h2)).to.equal(process);
     expect(await hello.migrations()).to.deep.equal(migrations);
     expect(await gates.begun('migrate')).to.equal(1);
+    expect(undone(shown)).to.deep.equal(['h1 migrate_down migrate_down succeeded 1']);
   });
+
+  it('takes a release back that is broken on a later host (row 12): all up to it are back on the old one, the migration is undone once', async () => {
+    const before = (await hello.answer(h1)).commit;
+    const process = await hello.process(h1);
+    const migrations = await hello.migrations();
+    await hello.commit('broken on h2', { brokenOn: 'h2' });
+    const { code, shown } = await deploy(fleet);
+    expect([code, shown.status, shown.reason?.code]).to.deep.equal([1, 'rolled_back', 'health_check_failed']);
+    expect(shown.reason?.message).to.match(/^release on h2: /);
+    await expectLive(before);
+    expect(await hello.process(h1), 'h1 had the release').to.not.equal(process);
+    for (const [server, released] of [
+      ['h1', 'release health succeeded 1'],
+      ['h2', 'release health failed 1'],
+    ] as const) {
+      expect(steps(shown, server)).to.include.members([released, 'undo health succeeded 1']);
+    }
+    expect(await hello.migrations()).to.deep.equal(migrations);
+    expect(undone(shown)).to.deep.equal(['h1 migrate_down migrate_down succeeded 1']);
+  });
+
+  /** Every time the migration tool was told to undo something, with its host. */
+  function undone(shown: Shown): readonly string[] {
+    return SERVERS.flatMap((server) => steps(shown, server).map((step) => `${server} ${step}`)).filter(
+      (step) => / migrate_down (?!migration_)/.test(step),
+    );
+  }
 
   function expectSucceeded({ code, shown, stderr }: Deployed): void {
     expect([code, shown.status], `${JSON.stringify(shown.reason)} ${stderr}`).to.deep.equal([0, 'succeeded']);

@@ -80,6 +80,8 @@ export class Fleet {
     await mkdir(join(this.lab.folder, 'controller'));
     await mkdir(this.repositories);
     await Promise.all([this.controller.start(), this.#git.start()]);
+    // Written once everything listens, so a little after the controller says that it is healthy.
+    await until('the first token', async () => (await readFile(this.#tokenFile, 'utf8')) !== '');
     const { code, stdout, stderr } = await this.login();
     if (code !== 0) throw new Error(`the laptop cannot log in (${code}):\n${stdout}${stderr}`);
   }
@@ -113,8 +115,13 @@ export class Fleet {
     await this.must(['apply', `/home/${USER}/fraises.yaml`]);
   }
 
-  /** The webhook's answer to a push of a commit to `main`: the deployment it started. */
+  /** The webhook's answer to a push of a commit to `main`: the deployment it started, the first if several. */
   async push(repository: string, commit: string): Promise<string> {
+    return (await this.pushToAll(repository, commit))[0] as string;
+  }
+
+  /** As `push`: all deployments it started; at least one. */
+  async pushToAll(repository: string, commit: string): Promise<readonly string[]> {
     const { headers, body } = signedPush({ repository, branch: 'main', commit, secret: SECRET });
     const words = Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
     const url = `http://${this.lab.address}:8080/webhook`;
@@ -122,9 +129,9 @@ export class Fleet {
     const said = JSON.parse(await this.lab.must(send, { input: body })) as {
       deployments?: readonly string[];
     };
-    const [id] = said.deployments ?? [];
-    if (id === undefined) throw new Error(`not accepted: ${JSON.stringify(said)}`);
-    return id;
+    const { deployments = [] } = said;
+    if (deployments.length === 0) throw new Error(`not accepted: ${JSON.stringify(said)}`);
+    return deployments;
   }
 
   /** `connected`, `away` or `revoked`; empty when it never enrolled. */

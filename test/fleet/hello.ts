@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { sampleService, type SampleService } from '../support/sample-service.js';
 import { gate, gatedServer, migrate, printing } from '../system/gated-service.js';
 import { installAgent, type Allowing } from './agent-unit.js';
-import { SERVERS, startFleet, USER, type Fleet } from './fleet.js';
+import { SERVERS, startFleet, USER, type Fleet, type Server } from './fleet.js';
 import { GATES } from './gates.js';
 import type { Host } from './lab/host.js';
 
@@ -16,7 +16,7 @@ export interface Hello {
   /** What a server must allow so that it can be deployed there. */
   readonly allowing: Allowing;
   /** Commits to `main`, with one more migration, and returns the full SHA. */
-  commit(message: string, how?: { readonly healthy?: boolean }): Promise<string>;
+  commit(message: string, how?: { readonly healthy?: boolean; readonly brokenOn?: Server }): Promise<string>;
   /** What the running service of a server answers; throws when it does not. */
   answer(host: Host): Promise<{ readonly status: string; readonly commit: string }>;
   /** The process of the running service of a server. */
@@ -64,8 +64,9 @@ export async function makeHello(fleet: Fleet): Promise<Hello> {
       ...['--repository', repository, '--path', APP_PATH, '--unit', 'hello.service', '--user', USER],
       ...['--command', 'sh install.sh', '--command', 'sh migrate.sh *'],
     ],
-    async commit(message, how) {
+    async commit(message, how = {}) {
       migrations += 1;
+      await writeFile(join(work, 'server.mjs'), brokenOn(sources['server.mjs'], how.brokenOn));
       const lines = Array.from({ length: migrations }, (_, index) => `m${index + 1}\n`);
       await writeFile(join(work, 'migrations.txt'), lines.join(''));
       return service.commit(message, how);
@@ -82,6 +83,16 @@ export async function makeHello(fleet: Fleet): Promise<Hello> {
       return applied.split('\n').filter((line) => line !== '');
     },
   };
+}
+
+/** The server, unhealthy on one host only. */
+function brokenOn(server: string, host: Server | undefined): string {
+  if (host === undefined) return server;
+  const here = `readFileSync('/etc/hostname', 'utf8').trim() === '${host}'`;
+  return server.replace(
+    /const \{ status \} = (.*);\n/,
+    `const told = $1;\nconst status = ${here} ? 'broken' : told.status;\n`,
+  );
 }
 
 async function prepare(host: Host, service: SampleService): Promise<void> {

@@ -46,8 +46,8 @@ export interface Repository {
 export async function startKinds(): Promise<{ fleet: Fleet; etl: Repository; reports: Repository }> {
   const fleet = await startFleet();
   try {
-    const etl = await repository(fleet, 'etl');
-    const reports = await repository(fleet, 'reports');
+    const etl = await makeRepository(fleet, 'etl');
+    const reports = await makeRepository(fleet, 'reports');
     await fleet.server('h1').must(['install', '-d', '-o', USER, MARKS]);
     await installAgent(fleet, 'h1', [
       ...['--repository', `${fleet.repositoriesUrl}/*`, '--user', USER, '--command', 'run.py'],
@@ -64,7 +64,8 @@ export async function startKinds(): Promise<{ fleet: Fleet; etl: Repository; rep
   }
 }
 
-async function repository(fleet: Fleet, name: string): Promise<Repository> {
+/** A repository that is served over HTTP; new. */
+export async function makeRepository(fleet: Fleet, name: string): Promise<Repository> {
   const [work, bare] = [join(fleet.repositories, `${name}-work`), join(fleet.repositories, `${name}.git`)];
   await git(fleet.repositories, 'init', '--quiet', '--bare', '--initial-branch=main', bare);
   await git(fleet.repositories, 'init', '--quiet', '--initial-branch=main', work);

@@ -9,6 +9,7 @@ import type {
   DeliveryRow,
   DeploymentChange,
   DeploymentRow,
+  InQueue,
   JoinTokenRow,
   Ledger,
   LockRow,
@@ -172,6 +173,18 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
   };
   const claimant = (provider: string, id: string) =>
     state.deliveries.find((row) => row.claimed && row.provider === provider && row.deliveryId === id);
+  const claimDelivery = (delivery: NewDelivery): DeliveryRow | null =>
+    claimant(delivery.provider, delivery.deliveryId) === undefined ? insertDelivery(delivery, true) : null;
+  /** Of a replay, of the one it is of. */
+  const receivedAt = (id: string | null): Date | null => {
+    const row = state.deliveries.find((one) => one.id === id);
+    if (row === undefined) return null;
+    return (row.replayedBy === null ? null : receivedAt(row.originalId)) ?? row.receivedAt;
+  };
+  const inQueue = (deployment: DeploymentRow): InQueue => ({
+    deployment,
+    receivedAt: receivedAt(deployment.webhookId),
+  });
   /** Who holds a lease that has run out holds nothing. */
   const seen = (row: AgentRow): AgentRow =>
     row.leaseExpiresAt !== null && row.leaseExpiresAt > now() ? row : { ...row, controllerId: null };
@@ -185,7 +198,10 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
     transaction: (work) => work(tx),
     now: () => Promise.resolve(now()),
 
-    currentConfiguration: () => Promise.resolve(state.configurations.at(-1) ?? null),
+    async currentConfiguration(above = 0) {
+      const newest = state.configurations.at(-1);
+      return newest !== undefined && newest.revision > above ? newest : null;
+    },
     configurationRevision: (revision) => find(state.configurations, (row) => row.revision === revision),
     async insertConfiguration(revision) {
       const row = { ...revision, revision: state.configurations.length + 1, appliedAt: now() };
@@ -212,6 +228,7 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
         continueRequestedBy: null,
         createdAt: now(),
         startedAt: null,
+        continuedAt: null,
         finishedAt: null,
         lastNumber: 0,
         changedNumber: 0,
@@ -221,6 +238,7 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
       return row;
     },
     deployment: (id) => find(state.deployments, (row) => row.id === id),
+    deployments: (ids) => Promise.resolve(state.deployments.filter((row) => ids.includes(row.id))),
     deploymentByRequest: (requestId) => find(state.deployments, (row) => row.requestId === requestId),
     holdDeployment: (id) => find(state.deployments, (row) => row.id === id),
     async moveDeployment(id, from, to, change = {}) {
@@ -260,6 +278,19 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
           .sort((a, b) => Number(a.finishedAt) - Number(b.finishedAt))
           .at(-1) ?? null
       );
+    },
+    holdQueues: (pairs) =>
+      Promise.all(
+        pairs.map(async (pair) => {
+          const live = await tx.lastSucceeded(pair.fraise, pair.environment);
+          const unfinished = (await tx.unfinishedDeployments(pair)).map(inQueue);
+          return { ...pair, unfinished, live: live === null ? null : inQueue(live) };
+        }),
+      ),
+    async writeQueues(inserted, superseded) {
+      for (const one of inserted) await tx.insertDeployment(one);
+      for (const { id, reason } of superseded)
+        await tx.moveDeployment(id, 'queued', 'superseded', { reason, finished: true });
     },
     async endedDeployments(fraise, environment, limit) {
       return state.deployments
@@ -312,6 +343,7 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
         reason: null,
         lastSeq: 0,
         cancelReason: null,
+        cancelAskedAt: null,
         currentStep: null,
         previousRelease: null,
         previousProvenGood: null,
@@ -465,11 +497,8 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
       );
     },
 
-    async claimDelivery(delivery) {
-      return claimant(delivery.provider, delivery.deliveryId) === undefined
-        ? insertDelivery(delivery, true)
-        : null;
-    },
+    claimDelivery: (delivery) => Promise.resolve(claimDelivery(delivery)),
+    claimDeliveries: (deliveries) => Promise.resolve(deliveries.map(claimDelivery)),
     insertDelivery: (delivery) => Promise.resolve(insertDelivery(delivery, false)),
     async holdClaimed(provider, deliveryId) {
       const row = claimant(provider, deliveryId);
@@ -485,7 +514,7 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
       );
       return state.deployments.filter((one) => rows.some((row) => row.id === one.webhookId));
     },
-    receivedAt: (id) => Promise.resolve(state.deliveries.find((row) => row.id === id)?.receivedAt ?? null),
+    receivedAt: (id) => Promise.resolve(receivedAt(id)),
     async moveDelivery(id, from, to, reason) {
       return draft.replace(
         'deliveries',
@@ -570,9 +599,14 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
       const rows = state.outbox.filter((row) => row.outcome === null && row.lane === null);
       return rows.slice(0, limit).map(shownNotification);
     },
-    async addressNotification(number, lane) {
-      const fits = (row: MemoryNotification) => row.number === number && row.lane === null;
-      draft.replace('outbox', fits, (row) => ({ ...row, lane }));
+    async addressNotifications(addressed) {
+      for (const one of addressed) {
+        const fits = (row: MemoryNotification) =>
+          row.number === one.number && row.lane === null && row.outcome === null;
+        const change =
+          'lane' in one ? { lane: one.lane } : { outcome: 'unwanted' as const, lastError: one.unwanted };
+        draft.replace('outbox', fits, (row) => ({ ...row, ...change }));
+      }
     },
     async claimNotification({ busyLanes, claimMs }) {
       const isFree = (row: MemoryNotification) =>
@@ -637,6 +671,7 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
 
   function changed({
     started,
+    continued,
     finished,
     dispatched,
     ...rest
@@ -644,7 +679,9 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
     return {
       ...rest,
       ...(started === true ? { startedAt: now() } : {}),
+      ...(continued === true ? { continuedAt: now() } : {}),
       ...(finished === true ? { finishedAt: now() } : {}),
+      ...(rest.cancelReason === undefined ? {} : { cancelAskedAt: now() }),
       ...(dispatched === true ? { dispatchedAt: now() } : {}),
     };
   }

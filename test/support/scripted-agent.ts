@@ -27,6 +27,8 @@ export class ScriptedAgent {
   readonly done: string[] = [];
   private readonly held = new Set<string>();
   live = PREVIOUS;
+  /** Of an in_place checkout. */
+  origin = '';
   readonly name: string;
   private readonly edges: Edges;
   private readonly epoch: number;
@@ -76,7 +78,7 @@ export class ScriptedAgent {
     const why = ends === 'succeeded' ? undefined : reason('run_failed', `${ends} as the script says`);
     await this.report(run, {
       $case: 'runFinished',
-      value: { outcome: OUTCOMES[ends], reason: why, liveRelease: this.live },
+      value: { outcome: OUTCOMES[ends], reason: why, liveRelease: this.live, origin: this.origin },
     });
   }
 

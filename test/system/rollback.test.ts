@@ -11,6 +11,11 @@ interface Told extends Shown {
   readonly kind: string;
 }
 
+interface Causes {
+  readonly causes: readonly { readonly message: string }[];
+  readonly next: string;
+}
+
 interface StatusAnswer {
   readonly environments: readonly {
     readonly wanted_version: string;
@@ -185,7 +190,7 @@ describe('going back', function () {
 
   it('a lock with an end ends by itself, and what waits for it starts', async () => {
     await atLeast(1);
-    await cluster.must(['lock', 'hello', 'production', '-m', 'a short freeze', '--for', '3s']);
+    await cluster.must(['lock', 'hello', 'production', '-m', 'a short freeze', '--for', '6s']);
     const commit = await gated.commit('waits for the end of the lock');
     const id = await push(cluster, gated.service.repository, commit);
     const waits = async () => (await cluster.json<Shown>(['show', id])).reason;
@@ -201,10 +206,15 @@ describe('going back', function () {
   it('five failing deployments in a row leave the last good release usable as a target', async () => {
     await atLeast(2);
     const current = good.at(-1);
-    for (let time = 1; time <= 5; time += 1) {
+    let last = '';
+    for (let time = 1; time <= 4; time += 1) {
       const shown = await pushed(await gated.commit(`broken ${time}`, false));
       expect(shown.status).to.equal('rolled_back');
+      last = shown.id;
     }
+    const { code, stdout } = await fraisier('retry', last, '--json');
+    const again = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Told;
+    expect([code, again.kind, again.status]).to.deep.equal([1, 'retry', 'rolled_back']);
     expect(await live()).to.equal(current);
     const told = await cluster.json<Told>(['rollback', 'hello', 'production']);
     expect([told.status, told.commit], JSON.stringify(told.reason)).to.deep.equal(['succeeded', good.at(-2)]);
@@ -219,6 +229,9 @@ describe('going back', function () {
     await gated.close('restart');
     const id = await push(cluster, gated.service.repository, await gated.commit('never gets there'));
     await gated.entered('restart');
+    const { next, causes } = await cluster.json<Causes>(['why', 'hello', 'production']);
+    expect(causes.at(-1)?.message).to.match(/^web-1 is in the step restart of release since /);
+    expect(next).to.equal(`fraisier logs ${id} --host web-1`);
     const going = cluster.json<Told>(['rollback', 'hello', 'production']);
     await until('the lock to be there', async () => (await locks()).length === 1);
     await gated.open('restart');

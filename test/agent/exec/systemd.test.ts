@@ -37,12 +37,12 @@ describe('systemd as steps see it', () => {
       await fake.addUnit('a.service', {});
       await fake.addUnit('b.service', { fails: true });
       const systemd = systemctlSystemd(fake);
-      expect(await systemd.restart(['a.service'], never())).to.deep.equal({
+      expect(await systemd.restart('a.service', never())).to.deep.equal({
         ended: 'exited',
         exitCode: 0,
         output: '',
       });
-      expect(await systemd.restart(['b.service'], never())).to.deep.equal({
+      expect(await systemd.restart('b.service', never())).to.deep.equal({
         ended: 'exited',
         exitCode: 1,
         output: 'Job for the unit failed. See "systemctl status".\n',
@@ -71,11 +71,11 @@ describe('systemd as steps see it', () => {
       await fake.addUnit('a.service', { hangs: true });
       const systemd = systemctlSystemd(fake);
       const why = reason('cancelled', 'enough');
-      expect(await systemd.restart(['a.service'], AbortSignal.abort(why))).to.deep.equal({
+      expect(await systemd.restart('a.service', AbortSignal.abort(why))).to.deep.equal({
         ended: 'stopped',
         reason: why,
       });
-      const other = await systemd.restart(['a.service'], AbortSignal.abort(new Error('leaving')));
+      const other = await systemd.restart('a.service', AbortSignal.abort(new Error('leaving')));
       expect(other).to.have.nested.property('reason.code', 'cancelled');
     }));
 
@@ -90,7 +90,7 @@ describe('systemd as steps see it', () => {
       );
       const systemd = systemctlSystemd({ ...fake, systemctl });
       const done = { ended: 'exited', exitCode: 0, output: 'done\n' };
-      expect(await systemd.restart(['a.service'], never())).to.deep.equal(done);
+      expect(await systemd.restart('a.service', never())).to.deep.equal(done);
     }));
 
   it('does not know the outcome where systemctl itself is missing', () =>
@@ -99,7 +99,7 @@ describe('systemd as steps see it', () => {
         systemctl: join(folder, 'no-systemctl'),
         journalctl: join(folder, 'no-journalctl'),
       });
-      expect(await systemd.restart(['a.service'], never())).to.have.nested.property(
+      expect(await systemd.restart('a.service', never())).to.have.nested.property(
         'reason.code',
         'outcome_unknown',
       );

@@ -149,7 +149,10 @@ async function runCommand(
   if (end.ended === 'absent') return { ended: 'unknown', reason: reason('outcome_unknown', 'gone') };
   if (end.ended !== 'exited') return end;
   const printed = spec.captureFile ?? (command.limitMs === undefined ? null : spec.outputFile);
-  return { ...end, output: printed === null ? '' : await readFile(printed, 'utf8') };
+  const output = printed === null ? '' : await readFile(printed, 'utf8');
+  return spec.captureFile === null
+    ? { ...end, output }
+    : { ...end, output, errors: await readFile(spec.outputFile, 'utf8') };
 }
 
 /** systemd as far as steps see it, with units in memory. */
@@ -171,7 +174,7 @@ export function aSystemd(
           units[unit]?.[property] ?? (property === 'LoadState' ? 'not-found' : ''),
         ]),
       ),
-    restart: (some, _, verb = 'restart') => done(verb, some.join(' ')),
+    restart: (unit, _, verb = 'restart') => done(verb, unit),
     stop: (unit) => done('stop', unit),
     start: (unit) => done('start', unit),
     enable: (unit) => done('enable', unit),

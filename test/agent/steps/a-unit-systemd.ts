@@ -74,7 +74,7 @@ export async function aUnitSystemd(folder: string): Promise<UnitSystemd> {
       const shown = show(unit);
       return Object.fromEntries(properties.map((property) => [property, shown[property] ?? '']));
     },
-    restart: ([unit = '']) => act('restart', unit, () => active.add(unit)),
+    restart: (unit) => act('restart', unit, () => active.add(unit)),
     start: (unit) => act('start', unit, () => active.add(unit)),
     stop: (unit) => act('stop', unit, () => active.delete(unit)),
     enable: (unit) => act('enable', unit, () => undefined),

@@ -1,4 +1,5 @@
-import { mkdir, symlink } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Policy } from '../../../agent/policy.js';
@@ -275,6 +276,35 @@ describe('what the policy refuses of an assignment', () => {
       await symlink('/etc', join(folder, 'app/releases'));
       const refused = await checkPolicy(aTarget(folder), [], policy({ paths: [folder] }));
       expect(refused?.message).to.include('the path /etc ');
+    }));
+
+  it('lets no commit say what commands run with: the environment_file is the host’s own', () =>
+    withFolder(async (folder) => {
+      const app = join(folder, 'app');
+      await mkdir(join(app, 'releases/x'), { recursive: true });
+      await symlink(join(app, 'releases/x/env'), join(folder, 'link'));
+      await symlink(join(app, 'releases'), join(folder, 'other'));
+      const judged = async (environmentFile: string) =>
+        checkPolicy(aTarget(folder, { environmentFile }), [], policy({ paths: [folder] }));
+      const inTree = [join(app, 'releases/x/env'), join(app, 'current/.env'), join(folder, 'other/x/env')];
+      for (const file of inTree) {
+        const refused = await judged(file);
+        expect(refused?.message).to.equal(
+          `the environment_file ${file} lies in the tree of a release, so a commit would say what commands run with`,
+        );
+        expect(refused?.hint).to.equal(
+          `move it to a folder that no release brings, such as /etc/checkout/env or ${app}/shared, and name that in fraises.yaml`,
+        );
+      }
+      await writeFile(join(app, 'releases/x/env'), '');
+      expect((await judged(join(folder, 'link')))?.code).to.equal('policy_refused');
+      for (const file of [join(app, 'shared/.env'), join(app, 'releases.env'), join(folder, 'env')])
+        expect(await judged(file)).to.equal(null);
+      execFileSync('git', ['init', '--quiet', app]);
+      execFileSync('git', ['-C', app, 'remote', 'add', 'origin', 'file:///x']);
+      const listed = policy({ paths: [folder], repositories: ['file:///x'] });
+      const inPlace = aTarget(folder, { environmentFile: join(app, '.env'), layout: 'LAYOUT_IN_PLACE' });
+      expect(await checkPolicy(inPlace, [], listed)).to.equal(null);
     }));
 
   it('asks for every command of a migration: further ones, backups, and a way down whose end is open', async () => {

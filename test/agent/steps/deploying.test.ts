@@ -385,13 +385,35 @@ describe('stage', () => {
         for (const path of ['', 'src', 'src/a', 'link'])
           expect((await lstat(release(host, commit, path))).uid).to.equal(user?.uid);
         expect((await stat('/etc/passwd')).uid).to.equal(0);
-        for (const path of ['data', 'uploads', '']) {
+        for (const path of ['data', 'data/seed.txt', 'uploads', '']) {
           expect((await lstat(join(host.target.appPath, 'shared', path))).uid).to.equal(user?.uid);
         }
       },
       { user: user?.name ?? '', shared: ['data', 'uploads'] },
     );
   });
+
+  it('gives what becomes shared content away with all that is in it, or does not make it shared', () =>
+    withRepository(
+      async (host, origin) => {
+        const commit = origin.commit({ 'data/deep/seed.txt': 'x' });
+        await host.run(fetchOf(origin.url, commit));
+        const given = (argv: readonly string[]): boolean =>
+          argv[0] === 'chown' && argv.at(-1)!.endsWith('/data');
+        const refused = await host.run(stageOf(commit), {
+          command: async (command) =>
+            given(command.argv)
+              ? { ended: 'exited', exitCode: 1, output: '', errors: 'chown: no\n' }
+              : host.real(command),
+        });
+        expect(messageOf(refused)).to.equal(`giving the release to ${ownUser().name}: chown: no`);
+        expect(existsSync(join(host.target.appPath, 'shared/data'))).to.equal(false);
+        expect(messageOf(await host.run(stageOf(commit)))).to.equal('');
+        expect(host.commands.filter(({ argv }) => given(argv))).to.have.length(1);
+        expect(await readFile(join(host.target.appPath, 'shared/data/deep/seed.txt'), 'utf8')).to.equal('x');
+      },
+      { user: ownUser().name, shared: ['data'] },
+    ));
 
   it('takes only full commits', () =>
     withRepository(async (host) => {

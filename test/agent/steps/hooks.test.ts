@@ -1,10 +1,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { placeOf } from '../../../agent/steps/place.js';
 import type { StepContext, StepEnd } from '../../../agent/steps/step.js';
 import { readReleaseMark, writeReleaseMark } from '../../../agent/steps/release-layout.js';
 import { Outcome } from '../../../proto/gen/fraisier/v1/agent.js';
-import { Command, type Target } from '../../../proto/gen/fraisier/v1/plan.js';
+import { Command, Phase, type Target } from '../../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../../proto/error-codes.js';
 import { program, withFolder } from '../exec/a-spec.js';
 import { aHost } from './a-step-context.js';
@@ -177,6 +178,29 @@ describe('what is done once per release', () => {
       await named(host, install);
       await named(host, { oncePerRelease: false });
       expect(await times(release)).to.equal(4);
+    }));
+
+  it('is remembered also when it was asked for in spite of all, but a hook is not', () =>
+    withRelease(async (host, release) => {
+      await named(host, { oncePerRelease: false });
+      await named(host, install);
+      expect(await times(release)).to.equal(1);
+      await named(host, { hook: 'after_health' }, 'after_health');
+      expect((await readReleaseMark(host.target, COMMIT))?.done).to.have.all.keys('install');
+    }));
+
+  it('is not remembered of a checkout: what is installed there says nothing of the next worktree', () =>
+    withFolder(async (folder) => {
+      const host = await aHost(folder, { layout: 'LAYOUT_IN_PLACE' });
+      await mkdir(host.target.appPath);
+      const place = placeOf(host);
+      await mkdir(join(place.appPath, 'releases'), { recursive: true });
+      const never = { activatedAt: null, provenGoodAt: null, previous: null };
+      await writeReleaseMark(place, { commit: COMMIT, stagedAt: new Date(0).toISOString(), ...never });
+      const inRelease = { phase: Phase.RELEASE, step: { ...STEP, name: 'install' } };
+      const end = await host.run(commandOf(['true']), inRelease);
+      expect(end.outcome).to.equal(Outcome.SUCCEEDED);
+      expect((await readReleaseMark(place, COMMIT))?.done).to.equal(undefined);
     }));
 
   it('is forgotten when it is asked for in spite of all and breaks off', () =>

@@ -153,11 +153,50 @@ describe('the restart of a unit', () => {
     return { end: await host.run(action, { systemd, sleep }), waitedMs };
   }
 
-  it('restarts its socket with it, as one job', () =>
+  const BOTH = [
+    'stop checkout.socket',
+    'stop checkout.service',
+    'start checkout.socket',
+    'start checkout.service',
+  ];
+
+  it('restarts its socket with it: systemd starts no socket whose service runs, so both are stopped first', () =>
     withRelease(async (host) => {
-      const systemd = aSystemd({ 'checkout.service': UP });
-      await restarted(host, restartOf('restart', 'checkout.socket'), systemd);
-      expect(systemd.asked).to.deep.equal(['restart checkout.socket checkout.service']);
+      for (const mode of ['restart', 'try_restart']) {
+        const systemd = aSystemd({ 'checkout.service': UP });
+        const { end } = await restarted(host, restartOf(mode, 'checkout.socket'), systemd);
+        expect(end).to.have.nested.property('result.summary', 'checkout.service is active');
+        expect(systemd.asked).to.deep.equal(BOTH);
+      }
+    }));
+
+  it('starts nothing once one of the two cannot be stopped, and names it', () =>
+    withRelease(async (host) => {
+      const output = 'Job for checkout.service canceled.\n';
+      const systemd = aSystemd(
+        { 'checkout.service': UP },
+        {
+          stop: async (unit) =>
+            unit === 'checkout.service'
+              ? { ended: 'exited', exitCode: 1, output }
+              : { ended: 'exited', exitCode: 0, output: '' },
+        },
+      );
+      const { end } = await restarted(host, restartOf('restart', 'checkout.socket'), systemd);
+      expect(reasonOf(end).message).to.match(/^checkout.service did not start; /);
+      expect(systemd.asked).to.deep.equal([]);
+      expect(host.log).to.include(output.trim());
+    }));
+
+  it('restarts the socket alone of a service that does not run, when told to only try', () =>
+    withRelease(async (host) => {
+      const systemd = aSystemd({ 'checkout.service': { ActiveState: 'inactive' } });
+      const { end } = await restarted(host, restartOf('try_restart', 'checkout.socket'), systemd);
+      expect(end).to.have.nested.property(
+        'result.summary',
+        'checkout.service was not running, and is left so',
+      );
+      expect(systemd.asked).to.deep.equal(['try-restart checkout.socket']);
     }));
 
   it('reloads a unit that runs, starts one that does not, and leaves its socket alone', () =>
@@ -168,7 +207,7 @@ describe('the restart of a unit', () => {
       expect([running.asked, waitedMs]).to.deep.equal([['reload checkout.service'], 0]);
       const resting = passing([{ ActiveState: 'inactive' }, UP]);
       await restarted(host, restartOf('reload', 'checkout.socket'), resting);
-      expect(resting.asked).to.deep.equal(['restart checkout.socket checkout.service']);
+      expect(resting.asked).to.deep.equal(BOTH);
     }));
 
   it('leaves a unit that does not run as it is, when told to only try', () =>
@@ -212,7 +251,10 @@ describe('the restart of a unit', () => {
       const refusing = (output: string): Systemd =>
         aSystemd(
           { 'checkout.service': UP },
-          { restart: async () => ({ ended: 'exited', exitCode: 1, output }) },
+          {
+            restart: async () => ({ ended: 'exited', exitCode: 1, output }),
+            start: async () => ({ ended: 'exited', exitCode: 1, output }),
+          },
         );
       const said = async (mode: string, output: string): Promise<string> => {
         const action = restartOf(mode, 'checkout.socket');

@@ -17,6 +17,7 @@ import { logHeading } from '../../../cli/views/log-lines.js';
 import { planFromHosts } from '../../../cli/views/preview.js';
 import { statsSheet } from '../../../cli/views/stats.js';
 import { statusBlocks } from '../../../cli/views/status.js';
+import { chainOfCauses } from '../../../cli/views/why.js';
 import { validated } from '../../../cli/views/validated.js';
 import { webhookSetup } from '../../../cli/views/webhook-setup.js';
 import { webhookReplayed, webhookTable, webhookWhole } from '../../../cli/views/webhooks.js';
@@ -287,6 +288,22 @@ describe('views of what is', () => {
     );
     expect(statusBlocks({ environments: [] }, PLAIN)).to.equal(
       text('nothing is configured', 'next: fraisier apply fraises.yaml'),
+    );
+  });
+
+  it('show that nothing is in the way, and what to type all the same', () => {
+    const nothing = { fraise: 'a', environment: 'b', queued: undefined, causes: [], next: '' };
+    const running = aDeployment({ status: 'running', reason: undefined });
+    expect(chainOfCauses({ ...nothing, deployment: running }, PLAIN)).to.equal(
+      text(
+        'd_1  checkout → production  3f2c1ab  running',
+        '  nothing is in its way',
+        'next: fraisier watch d_1',
+      ),
+    );
+    const done = aDeployment({ status: 'succeeded', reason: undefined });
+    expect(chainOfCauses({ ...nothing, deployment: done }, PLAIN)).to.equal(
+      text('d_1  checkout → production  3f2c1ab  succeeded', '  nothing is in its way'),
     );
   });
 

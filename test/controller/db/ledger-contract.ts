@@ -20,6 +20,7 @@ import { FraisierError, reason } from '../../../proto/error-codes.js';
 import { MigrationState, Rollback } from '../../../proto/gen/fraisier/v1/plan.js';
 import { until } from '../../support/until.js';
 import { pendingContract } from './pending-contract.js';
+import { queueContract } from './queue-contract.js';
 import {
   chunk,
   COMMIT,
@@ -51,6 +52,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
   afterEach(async () => await opened.close());
 
   pendingContract(() => ledger);
+  queueContract(() => ledger);
 
   describe('transactions', () => {
     it('keep all of their writes', async () => {
@@ -213,6 +215,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
           reason: why,
           cancelRequestedBy: 'ana',
           continueRequestedBy: 'bo',
+          continued: true,
         }),
       ).to.equal(true);
       const paused = (await ledger.deployment(id)) as DeploymentRow;
@@ -230,6 +233,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
         changedNumber: 2,
       });
       expect(paused.startedAt).to.be.instanceOf(Date);
+      expect(Number(paused.continuedAt)).to.be.at.least(Number(paused.startedAt));
       expect(Number(paused.changedAt)).to.be.at.least(Number(paused.createdAt));
       expect(paused.finishedAt).to.equal(null);
 
@@ -240,6 +244,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
           oldVersion: null,
           newVersion: null,
           started: false,
+          continued: false,
           finished: false,
         }),
       ).to.equal(true);
@@ -253,6 +258,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       });
       expect(running).to.include({ oldVersion: null, newVersion: null, lastNumber: 4, changedNumber: 4 });
       expect(running.startedAt).to.deep.equal(paused.startedAt);
+      expect(running.continuedAt).to.deep.equal(paused.continuedAt);
 
       expect(await ledger.moveDeployment(id, 'running', 'succeeded', { finished: true })).to.equal(true);
       expect((await ledger.deployment(id))?.finishedAt).to.be.instanceOf(Date);
@@ -499,9 +505,10 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       expect(row.dispatchedAt).to.be.instanceOf(Date);
       expect(row.startedAt).to.be.instanceOf(Date);
 
+      expect(row.cancelAskedAt).to.be.instanceOf(Date);
+
       const emptied = {
         currentStep: null,
-        cancelReason: null,
         previousRelease: null,
         previousProvenGood: null,
         migration: null,
@@ -513,6 +520,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       const end = (await ledger.run(id)) as RunRow;
       expect(end).to.deep.include({ ...emptied, status: 'failed', reason: why, liveRelease: '', lastSeq: 3 });
       expect(end.startedAt).to.deep.equal(row.startedAt);
+      expect(end).to.deep.include({ cancelReason: why, cancelAskedAt: row.cancelAskedAt });
       expect(end.finishedAt).to.be.instanceOf(Date);
     });
 
@@ -994,8 +1002,8 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       ledger.outbox({ topic: 'deployment_ended', about, payload });
     const addressed = async (about: string, lane = 'a'): Promise<void> => {
       await told(about);
-      for (const row of await ledger.unaddressedNotifications(10))
-        await ledger.addressNotification(row.number, lane);
+      const rows = await ledger.unaddressedNotifications(10);
+      await ledger.addressNotifications(rows.map(({ number }) => ({ number, lane })));
     };
     const claim = (claimMs = 60_000, busyLanes: string[] = []) =>
       ledger.claimNotification({ busyLanes, claimMs });
@@ -1028,10 +1036,21 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
 
     it('lets the first address stand', async () => {
       await told('x');
-      const [row] = await ledger.unaddressedNotifications(10);
-      await ledger.addressNotification(row?.number as number, 'a');
-      await ledger.addressNotification(row?.number as number, 'b');
+      await told('y');
+      const [x = 0, y = 0] = (await ledger.unaddressedNotifications(10)).map(({ number }) => number);
+      await ledger.addressNotifications([
+        { number: x, lane: 'a' },
+        { number: y, unwanted: 'nobody asked' },
+      ]);
+      await ledger.addressNotifications([
+        { number: x, unwanted: 'too late' },
+        { number: y, lane: 'b' },
+        { number: 4_711, lane: 'b' },
+      ]);
+      await ledger.addressNotifications([]);
       expect(await claim()).to.include({ lane: 'a', about: 'x', attempts: 1 });
+      expect(await claim()).to.equal(null);
+      expect(await ledger.unaddressedNotifications(10)).to.deep.equal([]);
     });
 
     it('hands out one claim each, and nothing of a busy lane', async () => {

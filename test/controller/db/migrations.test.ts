@@ -69,6 +69,29 @@ describe('the migrations', function () {
     }
   });
 
+  it('take the second attempt of what is under way for the moment it was continued', async () => {
+    const test = await emptyDatabase();
+    try {
+      await migrateToLatest(test.db);
+      const step = { migrationSource, name: '0022-continued' };
+      await test.db.migrate.down(step);
+      await test.db.raw(`
+        insert into tb_deployment (id, fraise, environment, kind, status, commit, ref, config_revision, trigger,
+                                   requested_by, force, only_hosts)
+        select id, id, '', 'deploy', status, '', '', 1, 'cli', '', false, '{}'
+          from (values ('again', 'running'), ('once', 'running'), ('ended', 'succeeded')) as one (id, status);
+        insert into tb_host_run (id, deployment_id, host, phase, attempt, steps, commit, created_at)
+        select id || n, id, 'web-1', 'prepare', n, '', '', timestamptz '2026-05-01' + n * interval '1 day'
+          from tb_deployment, generate_series(1, 3) n where n = 1 or id <> 'once'`);
+      await test.db.migrate.up(step);
+      const sql = `select id, continued_at from v_deployment_history where continued_at is not null`;
+      const { rows } = await rowsOf<{ id: string; continued_at: Date }>(test.db, sql);
+      expect(rows.map((row) => [row.id, row.continued_at.getUTCDate()])).to.deep.equal([['again', 4]]);
+    } finally {
+      await test.close();
+    }
+  });
+
   it('are all there is: an unknown name has no migration', async () => {
     const failure = await migrationSource.getMigration('nonsense').then(
       () => null,

@@ -4,6 +4,7 @@ import { createLedger } from '../../../controller/db/ledger.js';
 import { removeOld, type Keeping } from '../../../controller/db/retention.js';
 import type { Ledger } from '../../../controller/deployments/ledger.js';
 import { testDatabase, type TestDatabase } from '../../support/database.js';
+import { until } from '../../support/until.js';
 import { chunk, newDelivery, newDeployment, newRun } from './samples.js';
 
 const DAY_MS = 86_400_000;
@@ -14,8 +15,17 @@ const FOR_EVER: Keeping = {
   refusedMs: null,
   outputMs: null,
   questionsMs: null,
+  notificationsMs: null,
 };
-const NOTHING = { bodiesMs: 0, bodiesBytes: 0, deliveriesMs: 0, refusedMs: 0, outputMs: 0, questionsMs: 0 };
+const NOTHING = {
+  bodiesMs: 0,
+  bodiesBytes: 0,
+  deliveriesMs: 0,
+  refusedMs: 0,
+  outputMs: 0,
+  questionsMs: 0,
+  notificationsMs: 0,
+};
 
 describe('what is no longer kept', function () {
   this.timeout(20_000);
@@ -130,6 +140,43 @@ describe('what is no longer kept', function () {
       questionsMs: 1,
     });
     expect(await all('tb_question')).to.deep.equal(['q_young']);
+  });
+
+  it('are notifications that have ended, however they did, long after', async () => {
+    for (const about of ['open', 'old', 'young']) {
+      await ledger.outbox({ topic: 'deployment_ended', about, payload: null });
+    }
+    await db('tb_outbox')
+      .where({ about: 'old' })
+      .update({ ended_at: db.raw(`now() - interval '8 days'`), outcome: 'unwanted' });
+    await db('tb_outbox')
+      .where({ about: 'young' })
+      .update({ ended_at: db.raw(`now() - interval '6 days'`), outcome: 'sent' });
+    await db('tb_outbox').update({ created_at: db.raw(`now() - interval '1 year'`) });
+    expect(await removeOld(db, { ...FOR_EVER, notificationsMs: 7 * DAY_MS })).to.deep.equal({
+      ...NOTHING,
+      notificationsMs: 1,
+    });
+    const left = await db('tb_outbox').orderBy('number').select<{ about: string }[]>('about');
+    expect(left.map(({ about }) => about)).to.deep.equal(['open', 'young']);
+  });
+
+  it('is not held up by whoever claims a notification at that moment', async () => {
+    await received(100);
+    for (let n = 0; n < 2; n += 1) {
+      await ledger.outbox({ topic: 'deployment_ended', about: 'the same', payload: null });
+    }
+    const rows = await ledger.unaddressedNotifications(10);
+    await ledger.addressNotifications(rows.map(({ number }) => ({ number, lane: 'a' })));
+    const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    let claiming: Promise<unknown> = Promise.resolve();
+    await db.transaction(async (tx) => {
+      await tx.raw('select from tb_outbox for update');
+      claiming = ledger.claimNotification({ busyLanes: [], claimMs: 1000 });
+      await until('the claim to wait', async () => (await db.raw<{ rows: [] }>(waiting)).rows.length > 0);
+      expect(await removeOld(db, { ...FOR_EVER, bodiesMs: DAY_MS })).to.include({ bodiesMs: 1 });
+    });
+    expect(await claiming).to.include({ number: rows[1]?.number });
   });
 
   it('goes in batches until nothing is left', async () => {

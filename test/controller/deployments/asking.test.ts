@@ -6,7 +6,9 @@ import {
   requestDeployment,
   type DeploymentRequest,
 } from '../../../controller/deployments/request-deployment.js';
+import { retryDeployment } from '../../../controller/deployments/retry-deployment.js';
 import type { Actor } from '../../../controller/deployments/edges.js';
+import type { DeploymentRow } from '../../../controller/deployments/ledger.js';
 import { Answer, HostPreview, Inspection, Question } from '../../../proto/gen/fraisier/v1/agent.js';
 import { reason } from '../../../proto/error-codes.js';
 import { COMMIT } from '../../support/builders.js';
@@ -103,6 +105,36 @@ describe('requesting a deployment', () => {
     const edges = await answering(() => commit);
     edges.pass(4000);
     expect((await refused(requestDeployment(edges, wanted(), ANA))).code).to.equal('agent_away');
+  });
+
+  it('deploys what an ended one deployed once more, under the configuration of now, and names it', async () => {
+    const edges = await answering(() => commit);
+    const { id } = await requestDeployment(edges, wanted(), ANA);
+    const again = { id, hosts: ['web-1'], trigger: 'cli' as const, requestId: 'once' };
+    const waiting = await refused(retryDeployment(edges, again, ANA));
+    expect(waiting).to.include({ code: 'not_steerable', message: `cannot retry ${id}: it is queued` });
+    await edges.ledger.moveDeployment(id, 'queued', 'failed', { finished: true });
+    const made = await retryDeployment(edges, again, ANA);
+    expect(made).to.include({ kind: 'retry', originId: id, commit: COMMIT, ref: COMMIT, status: 'queued' });
+    expect(made.onlyHosts).to.deep.equal(['web-1']);
+    expect((await retryDeployment(edges, again, ANA)).id).to.equal(made.id);
+    expect(edges.memory.state().deployments).to.have.length(2);
+  });
+
+  it('deploys neither a rollback once more nor what is not there', async () => {
+    const edges = await answering(() => commit);
+    const { id } = await requestDeployment(edges, wanted(), ANA);
+    const made = (await edges.ledger.deployment(id)) as DeploymentRow;
+    await edges.ledger.insertDeployment({ ...made, id: 'd_back', kind: 'rollback' });
+    await edges.ledger.moveDeployment('d_back', 'queued', 'failed', { finished: true });
+    const retry = (of: string) =>
+      refused(retryDeployment(edges, { id: of, hosts: [], trigger: 'cli', requestId: null }, ANA));
+    expect(await retry('d_back')).to.include({
+      code: 'not_steerable',
+      message: 'cannot retry d_back: it is a rollback',
+      hint: 'fraisier rollback checkout production',
+    });
+    expect((await retry('d_x')).code).to.equal('unknown_deployment');
   });
 
   it('needs a commit or branch where the environment has none', async () => {

@@ -1,7 +1,10 @@
 import { expect } from 'chai';
-import { considerStart, selectHosts, type Queue } from '../../../controller/deployments/consider-start.js';
+import { considerStart, type Queue } from '../../../controller/deployments/consider-start.js';
+import { selectHosts } from '../../../controller/deployments/select-hosts.js';
 import type { DeploymentRow } from '../../../controller/deployments/ledger.js';
+import { reason } from '../../../controller/deployments/reason.js';
 import type { Environment } from '../../../controller/fraises/fraises.js';
+import { Rollback } from '../../../proto/gen/fraisier/v1/plan.js';
 import {
   aConfiguration,
   aDatabase,
@@ -51,6 +54,13 @@ describe('a queued deployment', () => {
     expect(consider({ cancelRequestedBy: 'ana' })).to.deep.include({ end: 'cancelled' });
   });
 
+  it('fails when its configuration is not understood, once it is its turn, and is cancelled before that', () => {
+    const configured = { notUnderstood: reason('invalid_configuration', 'fraises.yaml:1:1: nonsense') };
+    expect(consider({}, { configured })).to.deep.equal({ end: 'failed', reason: configured.notUnderstood });
+    expect(consider({}, { configured, unfinished: [queued({ id: 'd_0' })] })).to.have.property('wait');
+    expect(consider({ cancelRequestedBy: 'ana' }, { configured })).to.deep.include({ end: 'cancelled' });
+  });
+
   it('waits for hosts that are away and says since when', () => {
     const gone = anAgent('web-2', { leaseExpiresAt: at(-60) });
     const decision = consider({}, { agents: [WEB_1, gone] });
@@ -65,12 +75,16 @@ describe('a queued deployment', () => {
   });
 
   it('fails when the host that migrates is left out', () => {
-    const on = (strategy: 'apply' | 'none') =>
-      anEnvironment({ database: { ...aDatabase, strategy, on: 'web-1' } });
-    const queue = (strategy: 'apply' | 'none') => ({ environment: on(strategy) });
+    const queue = (strategy: 'apply' | 'none') => {
+      const environment = anEnvironment({ database: { ...aDatabase, strategy, on: 'web-1' } });
+      return { configured: { configuration: aConfiguration(environment), environment } };
+    };
     expect(code(consider({ onlyHosts: ['web-2'] }, queue('apply')))).to.equal('unknown_host');
     expect(consider({ onlyHosts: ['web-1'] }, queue('apply'))).to.have.property('start');
     expect(consider({ onlyHosts: ['web-2'] }, queue('none'))).to.have.property('start');
+    const rollback = Rollback.fromPartial({ skipped: ['web-1'] });
+    const back = consider({ kind: 'rollback', onlyHosts: ['web-2'], rollback }, queue('apply'));
+    expect('start' in back && [back.start.hosts.length, back.start.migratingHost]).to.deep.equal([1, '']);
   });
 
   it('fails when a host it names has never enrolled, is revoked, or is foreign', () => {
@@ -123,8 +137,7 @@ function consider(
     unfinished: [deployment],
     lock: null,
     agents: AGENTS,
-    configuration: aConfiguration(environment),
-    environment,
+    configured: { configuration: aConfiguration(environment), environment },
     now: at(0),
   };
   return considerStart(deployment, { ...rest, ...queue });

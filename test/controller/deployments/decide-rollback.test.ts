@@ -3,7 +3,12 @@ import { decide, type Decision, type Situation } from '../../../controller/deplo
 import type { DeploymentRow, RunRow } from '../../../controller/deployments/ledger.js';
 import { makePlan } from '../../../controller/deployments/plan.js';
 import { reason } from '../../../controller/deployments/reason.js';
-import { MigrationState, Rollback, type DeploymentPlan } from '../../../proto/gen/fraisier/v1/plan.js';
+import {
+  MigrationState,
+  Moment,
+  Rollback,
+  type DeploymentPlan,
+} from '../../../proto/gen/fraisier/v1/plan.js';
 import {
   aDatabase,
   aDeployment,
@@ -17,6 +22,7 @@ import {
 
 const HERE = ['web-1', 'web-2'].map((name) => ({ name, leaseExpiresAt: at(3600), validUntil: at(3600) }));
 const RED = reason('health_check_failed', 'GET /health answered 500');
+const CANCELLED = reason('cancelled', 'cancelled by ana');
 const MIGRATING = anEnvironment({ database: aDatabase });
 const GOING_DOWN = Rollback.fromPartial({
   from: PREVIOUS,
@@ -168,6 +174,59 @@ describe('deciding on a rollback', () => {
     expect(cancelled.move?.reason?.message).to.contain('the way down of the database interrupted');
   });
 
+  it('does not wait for ever for a way down that was never sent: the limit counts until it has succeeded', () => {
+    const waiting = aRun('web-1', 'migrate_down', 'pending');
+    expect(back([...released(), waiting], {}, at(599)).wait?.reason?.code).to.equal('waiting_for_host');
+    const late = back([...released(), waiting], {}, at(600));
+    expect(late.drop?.map(({ run, to }) => [run.id, to])).to.deep.equal([[waiting.id, 'cancelled']]);
+    expect(late.move?.reason?.code).to.equal('deployment_timed_out');
+    const dropped = [...released(), aRun('web-1', 'migrate_down', 'cancelled', { dispatchedAt: null })];
+    const { move } = back(dropped, { reason: late.move?.reason ?? null }, at(601));
+    expect([move?.to, move?.reason?.code]).to.deep.equal(['failed', 'deployment_timed_out']);
+    expect(move?.reason?.message).to.contain('not done within its limit of 600 s');
+    expect(move?.reason?.message).to.contain('the database was not touched');
+    const down = [...released(), aRun('web-1', 'migrate_down', 'succeeded')];
+    expect(starts(back(down, {}, at(601)))).to.deep.equal(['prune web-1 1', 'prune web-2 1']);
+  });
+
+  it('pauses also when the way down was stopped after it had begun, in whichever attempt', () => {
+    const begun = MigrationState.fromPartial({ moment: Moment.BEGUN });
+    const stopped = (more: Partial<RunRow>) =>
+      back([...released(), aRun('web-1', 'migrate_down', 'cancelled', more)], { reason: CANCELLED }).move;
+    expect(stopped({ migration: begun })?.reason?.code).to.equal('outcome_unknown');
+    expect(stopped({ migration: begun })?.to).to.equal('paused');
+    expect(stopped({ attempt: 2 })?.to).to.equal('paused');
+    expect(stopped({})?.to).to.equal('cancelled');
+  });
+
+  it('says of hosts that were left out that they are as they were, however it ends', () => {
+    const skipping = {
+      rollback: Rollback.fromPartial({ from: PREVIOUS, codeOnly: true, skipped: ['web-3'] }),
+    };
+    const done = (prune: RunRow['status']) =>
+      back([...released(), aRun('web-1', 'prune', prune), aRun('web-2', 'prune', 'succeeded')], skipping)
+        .move;
+    expect(done('succeeded')?.reason).to.deep.include({
+      code: 'agent_away',
+      message: 'back on web-1, web-2; left as they were, because they did not answer: web-3',
+      facts: { skipped: 'web-3' },
+    });
+    expect(done('failed')?.reason).to.include({ code: 'prune_failed' });
+    expect(done('failed')?.reason?.message)
+      .to.contain('were not removed')
+      .and.contain('did not answer: web-3');
+    const failed = [...prepared(), aRun('web-1', 'release', 'failed', { reason: RED })];
+    expect(back(failed, skipping).move?.reason?.message).to.contain('did not answer: web-3');
+  });
+
+  it('says that the database is down when the way down was stopped too late', () => {
+    const down = [...released(), aRun('web-1', 'migrate_down', 'succeeded')];
+    const reasonOf = { reason: reason('deployment_timed_out', 'not done within its limit of 600 s') };
+    const { move } = back(down, reasonOf, at(601));
+    expect([move?.to, move?.reason?.code]).to.deep.equal(['failed', 'deployment_timed_out']);
+    expect(move?.reason?.message).to.contain('the way down of the database succeeded');
+  });
+
   it('ends cancelled where it is, once a host was touched', () => {
     const half = [...prepared(), aRun('web-1', 'release', 'succeeded', { liveRelease: PREVIOUS })];
     const { move } = back(half, { cancelRequestedBy: 'ana' });
@@ -181,9 +240,9 @@ function planned(rollback: Rollback): DeploymentPlan {
   return makePlan({ ...input, rollback });
 }
 
-function back(runs: readonly RunRow[], more: Partial<DeploymentRow> = {}): Decision {
+function back(runs: readonly RunRow[], more: Partial<DeploymentRow> = {}, now = at(60)): Decision {
   const rollback = more.rollback ?? GOING_DOWN;
-  return given(runs, { kind: 'rollback', plan: planned(rollback), ...more });
+  return given(runs, { kind: 'rollback', plan: planned(rollback), ...more }, now);
 }
 
 function given(

@@ -201,12 +201,18 @@ describe('decide', () => {
       expect(decision.cancel).to.have.length(1);
     });
 
-    it('counts the limit from the last continue', () => {
+    it('counts the limit from the last continue, also when nothing was to be done again', () => {
+      const running = [aRun('web-1', 'prepare', 'running'), aRun('web-2', 'prepare', 'succeeded')];
+      expect(given(running, { continuedAt: at(500) }, at(1099)).move).to.equal(undefined);
+      expect(given(running, { continuedAt: at(500) }, at(1100)).move?.to).to.equal('running');
       const again = aRun('web-1', 'prepare', 'running', { attempt: 2, createdAt: at(500) });
-      expect(given([again, aRun('web-2', 'prepare', 'succeeded')], {}, at(700)).move).to.equal(undefined);
-      expect(
-        given([again, aRun('web-2', 'prepare', 'succeeded')], { startedAt: null }, at(1100)).move?.to,
-      ).to.equal('running');
+      expect(given([again], {}, at(600)).cancel, 'a second attempt alone is no continue').to.have.length(1);
+    });
+
+    it('counts the limit from when it was made where it is not known when it started', () => {
+      const running = [aRun('web-1', 'prepare', 'running'), aRun('web-2', 'prepare', 'succeeded')];
+      expect(given(running, { startedAt: null }, at(599)).move).to.equal(undefined);
+      expect(given(running, { startedAt: null }, at(600)).move?.to).to.equal('running');
     });
 
     it('pauses rather than guess whether a migration was applied', () => {
@@ -398,7 +404,7 @@ describe('decide', () => {
       });
 
       it('is never guessed about: an unknown way down pauses', () => {
-        for (const status of ['interrupted', 'lost'] as const) {
+        for (const status of ['interrupted', 'lost', 'cancelled'] as const) {
           const { move } = given([...touched(), aRun('web-1', 'migrate_down', status)], migrating);
           expect(move?.to).to.equal('paused');
           expect(move?.reason?.hint).to.equal('fraisier continue d_1');
@@ -514,11 +520,26 @@ describe('decide', () => {
       expect(given([running], {}, at(90 + 300 + 16), cut).lose).to.have.length(1);
     });
 
-    it('are given up when they are here but never begin what they were sent', () => {
-      const sent = aRun('web-1', 'prepare', 'dispatched', { dispatchedAt: at(1) });
-      expect(given([sent], {}, at(1 + 600 + 14)).lose).to.equal(undefined);
-      const { lose } = given([sent], {}, at(1 + 600 + 16));
-      expect(lose?.[0]?.reason.message).to.equal('the agent on web-1 did not begin prepare within 600 s');
+    it('are told to stop what they are here for and have not begun within the limit, and lost when they do not answer', () => {
+      const back = { status: 'rolling_back' as const, reason: RED };
+      const touched = [...prepared(), aRun('web-1', 'release', 'failed')];
+      const sent = aRun('web-1', 'undo', 'dispatched', { dispatchedAt: at(1) });
+      expect(given([...touched, sent], back, at(1 + 600 + 15))).not.to.have.any.keys('cancel', 'lose');
+      const { cancel, lose } = given([...touched, sent], back, at(1 + 600 + 16));
+      expect([cancel?.map(({ run }) => run.id), lose]).to.deep.equal([[sent.id], undefined]);
+      expect(cancel?.[0]?.reason.message).to.equal('the agent on web-1 did not begin undo within 600 s');
+      const told = { ...sent, cancelReason: cancel?.[0]?.reason ?? RED, cancelAskedAt: at(617) };
+      expect(given([...touched, told], back, at(617 + 60))).not.to.have.any.keys('cancel', 'lose');
+      expect(
+        given([...touched, told], back, at(617 + 61)).lose?.map(({ reason: why }) => why.message),
+      ).to.deep.equal([
+        'the agent on web-1 was told to stop undo, which it had not begun, and did not answer within 60 s',
+      ]);
+    });
+
+    it('are not lost for what they have begun and were told to stop: it has limits of its own', () => {
+      const stopping = aRun('web-1', 'prepare', 'running', { cancelReason: RED, cancelAskedAt: at(60) });
+      expect(given([stopping], { reason: RED }, at(599)).lose).to.equal(undefined);
     });
 
     it('are lost after the longest limit when no step was reported', () => {

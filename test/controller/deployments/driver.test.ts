@@ -60,15 +60,15 @@ describe('the driver', () => {
     const doors: (() => void)[] = [];
     const ledger = {
       ...edges.ledger,
-      transaction: async (work: (tx: Ledger) => Promise<unknown>) => {
+      deployment: async (id: string) => {
         inside += 1;
         most = Math.max(most, inside);
         await new Promise<void>((resolve) => doors.push(resolve));
         inside -= 1;
-        const peek = (id: string) => Promise.resolve(seen.add(id) && null);
-        return work({ deployment: peek } as unknown as Ledger);
+        seen.add(id);
+        return null;
       },
-    } as Ledger;
+    };
     const driver = startDriver({ ...edges, ledger }, { onError });
     for (let n = 0; n < 12; n += 1) await edges.ledger.wake({ about: 'deployment', id: `d_${n}` });
     await until('all of them', () => {

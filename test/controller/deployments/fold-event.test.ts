@@ -80,9 +80,13 @@ describe('folding an event into its run', () => {
     ] as const;
     for (const [outcome, status] of cases) {
       const folded = legal(
-        fold({ $case: 'runFinished', value: { outcome, reason: undefined, liveRelease: 'a' } }),
+        fold({ $case: 'runFinished', value: { outcome, reason: undefined, liveRelease: 'a', origin: '' } }),
       );
-      expect([folded.to, folded.live, folded.change.finished]).to.deep.equal([status, 'a', true]);
+      expect([folded.to, folded.live, folded.change.finished]).to.deep.equal([
+        status,
+        { release: 'a', origin: '' },
+        true,
+      ]);
     }
   });
 
@@ -91,7 +95,10 @@ describe('folding an event into its run', () => {
       { $case: 'stepStarted', value: { step: 'nonsense', attempt: 1, bootId: '' } },
       { $case: 'stepNote', value: { step: 'nonsense', attempt: 1, code: '', message: '', facts: {} } },
       finished('nonsense', undefined),
-      { $case: 'runFinished', value: { outcome: Outcome.UNSPECIFIED, reason: undefined, liveRelease: '' } },
+      {
+        $case: 'runFinished',
+        value: { outcome: Outcome.UNSPECIFIED, reason: undefined, liveRelease: '', origin: '' },
+      },
     ];
     for (const body of unknown) expect(fold(body), body.$case).to.have.property('illegal');
     expect(

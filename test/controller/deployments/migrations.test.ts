@@ -171,6 +171,7 @@ describe('the way down', () => {
       before: aState('r2', ['r3']),
       after,
       codeOnly: false,
+      skipped: [],
     };
     const made = plan({}, rollback);
     expect(lookOf(steps(made, 'prepare').at(-1))).to.deep.include({ expect: after, commit: rollback.from });

@@ -50,6 +50,17 @@ describe('what was applied since', () => {
     expect(unknown([past(B, [aRun('web-1', 'prepare', 'succeeded'), lost])])).to.contain('was not measured');
   });
 
+  it('is known after a way down that was stopped before it began, not after one that had begun', () => {
+    const begun = MigrationState.fromPartial({ moment: Moment.BEGUN });
+    const stopped = (more: Partial<RunRow>) => {
+      const down = aRun('web-1', 'migrate_down', 'cancelled', more);
+      return [applies(B, ['m2']), rollback(A, ['m2'], [down])];
+    };
+    expect(ids(stopped({}))).to.deep.equal(['m2']);
+    expect(unknown(stopped({ migration: begun }))).to.contain('its way down ended cancelled');
+    expect(unknown(stopped({ attempt: 2 }))).to.contain('its way down ended cancelled');
+  });
+
   it('remembers how a release last told the database, leaving out what means nothing', () => {
     const state = MigrationState.fromPartial({ revision: 'm2', pending: ['m9'] });
     const begun = MigrationState.fromPartial({ moment: Moment.BEGUN });
@@ -95,6 +106,20 @@ describe('planning a rollback', () => {
       codeOnly: false,
     });
     expect(planRollback({ ...given({ since }), environment: anEnvironment(), hosts: [] }).from).to.equal('');
+  });
+
+  it('leaves out a host that is away, unless the database has to go back on it', () => {
+    const since = [applies(A, ['m1']), applies(C, ['m2'])];
+    expect(planned({ since, away: 'web-2' })).to.deep.include({ applied: ['m2'], skipped: ['web-2'] });
+    const why = refusal({ since, away: 'web-1' });
+    expect(why.message).to.contain('cannot go back: web-1, where it would go down, did not answer');
+    expect(why.hint).to.contain('--code-only --skip-unreachable (puts');
+    const nothing = [applies(A, ['m1']), past(C, [])];
+    expect(planned({ since: nothing, away: 'web-1' })).to.deep.include({ from: C, skipped: ['web-1'] });
+    const codeOnly = { since, away: 'web-1', codeOnly: true };
+    expect(planned(codeOnly)).to.deep.include({ applied: [], skipped: ['web-1'] });
+    const alone = { ...codeOnly, codeOnly: false, environment: anEnvironment() };
+    expect(planned(alone)).to.deep.include({ from: C, skipped: ['web-1'] });
   });
 
   it('is refused when it is not known what was applied, with what leaving the database would do', () => {
@@ -247,17 +272,18 @@ interface Given {
   readonly since: readonly PastDeployment[];
   readonly keeps?: readonly string[];
   readonly codeOnly?: boolean;
+  readonly away?: string;
   readonly environment?: Past['environment'];
 }
 
-function given({ since, keeps = [A, B, C], codeOnly = false, environment = MIGRATING }: Given): Past {
+function given({ since, keeps = [A, B, C], codeOnly = false, environment = MIGRATING, away }: Given): Past {
   const kept = keeps.map((commit) => ({ commit, provenGood: true }));
-  const hosts = ['web-1', 'web-2'].map((host) => ({
-    host,
-    inspection: Inspection.fromPartial({ release: C, kept }),
-  }));
+  const names = ['web-1', 'web-2'];
+  const hosts = names
+    .filter((host) => host !== away)
+    .map((host) => ({ host, inspection: Inspection.fromPartial({ release: C, kept }) }));
   const deployment = since[0]?.deployment ?? aDeployment();
-  return { environment, target: { commit: A, deployment }, codeOnly, hosts, since };
+  return { environment, target: { commit: A, deployment }, codeOnly, names, hosts, since };
 }
 
 function planned(more: Given): Rollback {

@@ -43,14 +43,9 @@ describe('a plan', () => {
     });
   });
 
-  it('puts hosts into batches, canaries first', () => {
-    const rollout = anEnvironment().rollout;
-    const batches = (more: Partial<typeof rollout>) =>
-      plan({ rollout: { ...rollout, ...more } }).hosts.map((host) => host.batch);
-    expect(batches({})).to.deep.equal([0, 1, 2, 3]);
-    expect(batches({ batch: 2 })).to.deep.equal([0, 0, 1, 1]);
-    expect(batches({ canary: 1, batch: 2 })).to.deep.equal([0, 1, 1, 2]);
-    expect(batches({ strategy: 'all_at_once' })).to.deep.equal([0, 0, 0, 0]);
+  it('gives every host the number of its batch', () => {
+    const rollout = { ...anEnvironment().rollout, batch: [2], canary: 1 };
+    expect(plan({ rollout }).hosts.map((host) => host.batch)).to.deep.equal([0, 1, 1, 2]);
   });
 
   it('tells the host all it needs and nothing else', () => {

@@ -32,6 +32,12 @@ describe('the good releases of the record', () => {
   it('are not those that only some hosts had', () => {
     expect(good(went(A), { ...went(B), onlyHosts: ['web-1'] })).to.deep.equal([A]);
   });
+
+  it('are without what a rollback went back from, also where a host did not answer it', () => {
+    const some = { ...back(A), onlyHosts: ['web-1'] };
+    expect(good(went(A), went(B), some, went(C))).to.deep.equal([A, C]);
+    expect(chosen([went(A), went(B), some], [A, B]), 'on to where it was going').to.equal(A);
+  });
 });
 
 describe('choosing what to go back to', () => {

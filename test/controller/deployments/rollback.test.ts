@@ -1,13 +1,15 @@
 import { expect } from 'chai';
 import { advance } from '../../../controller/deployments/advance.js';
 import type { Actor } from '../../../controller/deployments/edges.js';
-import type { DeploymentRow, NewDeployment } from '../../../controller/deployments/ledger.js';
+import type { AgentRow, DeploymentRow, NewDeployment } from '../../../controller/deployments/ledger.js';
 import { lockFraise, unlockFraise } from '../../../controller/deployments/lock-fraise.js';
 import { previewDeployment } from '../../../controller/deployments/preview-deployment.js';
 import { previewRollback } from '../../../controller/deployments/preview-rollback.js';
 import { requestDeployment } from '../../../controller/deployments/request-deployment.js';
-import { requestRollback, type RollbackRequest } from '../../../controller/deployments/request-rollback.js';
+import { requestRollback } from '../../../controller/deployments/request-rollback.js';
+import type { RollbackRequest } from '../../../controller/deployments/resolve-rollback.js';
 import { cancelDeployment } from '../../../controller/deployments/steer-deployment.js';
+import { FraisierError } from '../../../proto/error-codes.js';
 import { Answer, HostPreview, Inspection, Question } from '../../../proto/gen/fraisier/v1/agent.js';
 import { memoryEdges, SAMPLE_CONFIGURATION, type MemoryEdges } from '../../support/memory-edges.js';
 import { refused } from '../../support/refused.js';
@@ -212,6 +214,64 @@ describe('requesting a rollback', () => {
     expect(edges.memory.state().audit.at(-1)).to.deep.include({ action: 'rollback_requested' });
   });
 
+  it('names the flag that leaves out a host that is away, unless none would be left', async () => {
+    const edges = await answering({ release: B });
+    await went(edges, A);
+    await went(edges, B);
+    await away(edges, 'web-2');
+    const why = await refused(requestRollback(edges, wanted(), ANA));
+    expect([why.code, why.hint]).to.deep.equal([
+      'agent_away',
+      'systemctl status fraisier-agent (on web-2) or fraisier rollback checkout production --skip-unreachable (leaves it as it is)',
+    ]);
+    await away(edges, 'web-1');
+    expect((await refused(requestRollback(edges, wanted(), ANA))).hint).not.to.contain('--skip-unreachable');
+    const skipping = wanted({ skipUnreachable: true });
+    expect((await refused(requestRollback(edges, skipping, ANA))).code).to.equal('agent_away');
+    expect(edges.memory.state().deployments).to.have.length(2);
+  });
+
+  it('leaves out the hosts that do not answer when told to, says so, and brings them back when they do', async () => {
+    const live: Record<string, string> = { 'web-1': B, 'web-2': B };
+    const edges = await answering((host) => ({ release: live[host] ?? '' }));
+    await went(edges, A);
+    await went(edges, B);
+    const back = await away(edges, 'web-2');
+    const request = wanted({ skipUnreachable: true });
+    const shown = await previewRollback(edges, request);
+    expect(shown.hosts.map(({ host }) => host)).to.deep.equal(['web-1']);
+    expect(shown.warnings).to.include('web-2 does not answer: it is left as it is');
+    const made = await requestRollback(edges, request, ANA);
+    expect([made.commit, made.onlyHosts, made.rollback?.skipped]).to.deep.equal([A, ['web-1'], ['web-2']]);
+    expect(edges.memory.state().audit.at(-1)?.facts).to.include({ skipped: 'web-2' });
+    const done = await play(edges, made.id, ['web-1']);
+    expect([done.status, done.reason?.code]).to.deep.equal(['succeeded', 'agent_away']);
+    expect(done.reason?.message).to.equal(
+      'back on web-1; left as they were, because they did not answer: web-2',
+    );
+    expect(done.reason?.hint).to.contain(`fraisier rollback checkout production --to ${A.slice(0, 12)}`);
+    live['web-1'] = A;
+    await back();
+    const rest = await requestRollback(edges, wanted(), ANA);
+    expect([rest.commit, rest.onlyHosts, rest.rollback?.skipped]).to.deep.equal([A, [], []]);
+  });
+
+  it('takes a host that is here and does not answer for one that is away, and nothing else', async () => {
+    const edges = await answering((host) => (host === 'web-2' ? null : { release: B }));
+    await went(edges, A);
+    await went(edges, B);
+    expect((await refused(requestRollback(edges, wanted(), ANA))).code).to.equal('no_answer');
+    const skipping = wanted({ skipUnreachable: true });
+    const broken = {
+      ...edges,
+      newId: () => {
+        throw new FraisierError('internal', 'no id');
+      },
+    };
+    expect((await refused(requestRollback(broken, skipping, ANA))).code).to.equal('internal');
+    expect((await requestRollback(edges, skipping, ANA)).onlyHosts).to.deep.equal(['web-1']);
+  });
+
   it('can be cancelled while the database goes down, unlike an undo', async () => {
     const edges = await answering({ release: B });
     await went(edges, A);
@@ -278,7 +338,8 @@ describe('previewing a rollback', () => {
 });
 
 function wanted(more: Partial<RollbackRequest> = {}): RollbackRequest {
-  return { ...WHERE, to: '', codeOnly: false, trigger: 'cli', requestId: null, ...more };
+  const how = { codeOnly: false, skipUnreachable: false };
+  return { ...WHERE, to: '', ...how, trigger: 'cli', requestId: null, ...more };
 }
 
 function wantedDeployment() {
@@ -324,8 +385,20 @@ async function went({ ledger, pass }: MemoryEdges, commit: string): Promise<void
   await ledger.moveDeployment(id, 'running', 'succeeded', { finished: true });
 }
 
-async function play(edges: MemoryEdges, id: string): Promise<DeploymentRow> {
-  const agents = ['web-1', 'web-2'].map((name) => new ScriptedAgent(edges, name, 1));
+/** Ends a host's connection; what it answers makes a new one. */
+async function away({ ledger }: MemoryEdges, host: string): Promise<() => Promise<unknown>> {
+  const { epoch } = (await ledger.agent(host)) as AgentRow;
+  await ledger.endLease(host, epoch);
+  const known = { agentVersion: '0.1.0', bootId: 'b', instanceId: 'i', live: [] };
+  return () => ledger.takeLease(host, { controllerId: 'c_1', leaseMs: 3_600_000, ...known });
+}
+
+async function play(
+  edges: MemoryEdges,
+  id: string,
+  hosts: readonly string[] = ['web-1', 'web-2'],
+): Promise<DeploymentRow> {
+  const agents = hosts.map((name) => new ScriptedAgent(edges, name, 1));
   for (let round = 0; round < 20; round += 1) {
     await advance(edges, id);
     for (const agent of agents) await agent.work();
@@ -333,9 +406,11 @@ async function play(edges: MemoryEdges, id: string): Promise<DeploymentRow> {
   return (await edges.ledger.deployment(id)) as DeploymentRow;
 }
 
+type Seen = Parameters<typeof Inspection.fromPartial>[0];
+
 /** Hosts that are as said (null: they answer nonsense); `meanwhile` happens once, while they are asked. */
 async function answering(
-  seen: Parameters<typeof Inspection.fromPartial>[0] | null,
+  seen: Seen | null | ((host: string) => Seen | null),
   meanwhile: () => Promise<void> = () => Promise.resolve(),
   configuration = SAMPLE_CONFIGURATION,
   hear: (question: Question) => void = () => undefined,
@@ -354,15 +429,19 @@ async function answering(
     }
     for (const { id, question } of await edges.ledger.openQuestions(host)) {
       hear(Question.decode(question));
-      const bytes = Answer.encode({ questionId: id, answer: answerTo(Question.decode(question)) }).finish();
+      const bytes = Answer.encode({
+        questionId: id,
+        answer: answerTo(host, Question.decode(question)),
+      }).finish();
       await edges.ledger.answerQuestion(id, host, bytes);
       await edges.ledger.wake({ about: 'question', id });
     }
   }
 
-  function answerTo({ question }: Question): Answer['answer'] {
-    if (seen === null) return { $case: 'ancestry', value: { isAncestor: true } };
-    if (question?.$case === 'inspect') return { $case: 'inspection', value: Inspection.fromPartial(seen) };
+  function answerTo(host: string, { question }: Question): Answer['answer'] {
+    const is = typeof seen === 'function' ? seen(host) : seen;
+    if (is === null) return { $case: 'ancestry', value: { isAncestor: true } };
+    if (question?.$case === 'inspect') return { $case: 'inspection', value: Inspection.fromPartial(is) };
     if (question?.$case === 'preview')
       return { $case: 'preview', value: HostPreview.fromPartial({ alreadyStaged: true }) };
     return { $case: 'resolved', value: { commit: B } };

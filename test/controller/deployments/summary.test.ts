@@ -154,5 +154,5 @@ function finished(step: string, outcome: Outcome): Body {
 }
 
 function ended(outcome: Outcome, liveRelease: string): Body {
-  return { $case: 'runFinished', value: { outcome, reason: undefined, liveRelease } };
+  return { $case: 'runFinished', value: { outcome, reason: undefined, liveRelease, origin: '' } };
 }

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
+import { FraisierError } from '../../../proto/error-codes.js';
 import { advance } from '../../../controller/deployments/advance.js';
 import { applyConfiguration } from '../../../controller/deployments/apply-configuration.js';
-import { currentConfiguration, configurationOf } from '../../../controller/deployments/configuration.js';
+import { configuredFor, currentConfiguration } from '../../../controller/deployments/configuration.js';
 import { dispatchRuns } from '../../../controller/deployments/dispatch-runs.js';
 import { listFraises } from '../../../controller/deployments/list-fraises.js';
 import { recordProgress } from '../../../controller/deployments/record-progress.js';
@@ -9,7 +10,13 @@ import { resumeRuns } from '../../../controller/deployments/resume-runs.js';
 import { cancelDeployment, continueDeployment } from '../../../controller/deployments/steer-deployment.js';
 import { summarize } from '../../../controller/deployments/summary.js';
 import type { Actor } from '../../../controller/deployments/edges.js';
-import type { DeploymentRow, NewDeployment, RunRow } from '../../../controller/deployments/ledger.js';
+import type {
+  ConfigurationRevision,
+  DeploymentRow,
+  NewDeployment,
+  RunRow,
+} from '../../../controller/deployments/ledger.js';
+import type { Configuration } from '../../../controller/fraises/fraises.js';
 import { reason } from '../../../controller/deployments/reason.js';
 import { Hello, Outcome, type LogChunk, type RunEvent } from '../../../proto/gen/fraisier/v1/agent.js';
 import { memoryEdges, SAMPLE_CONFIGURATION, type MemoryEdges } from '../../support/memory-edges.js';
@@ -257,6 +264,22 @@ describe('a deployment, through the use cases', () => {
     });
     expect(await refused(continueDeployment(edges, 'd_0', ANA))).to.include({ code: 'unknown_deployment' });
   });
+
+  it('has its whole limit again when it is continued, also when nothing had failed', async () => {
+    const rollout = 'rollout: { on_failure: pause, bake: 2m }\n        timeout: 1m\n        health_check';
+    const edges = await memoryEdges(SAMPLE_CONFIGURATION.replace('health_check', rollout));
+    const { id } = await queue(edges);
+    const agents = team(edges);
+    await play(edges, id, agents);
+    edges.pass(60);
+    await play(edges, id, agents);
+    const paused = await edges.ledger.deployment(id);
+    expect([paused?.status, paused?.reason?.code]).to.deep.equal(['paused', 'deployment_timed_out']);
+    edges.pass(90);
+    expect((await continueDeployment(edges, id, ANA)).status).to.equal('running');
+    await play(edges, id, agents);
+    expect((await edges.ledger.deployment(id))?.status).to.equal('succeeded');
+  });
 });
 
 describe('the summary, read from the ledger', () => {
@@ -285,11 +308,24 @@ describe('the summary, read from the ledger', () => {
 });
 
 describe('recording what an agent reports', () => {
+  it('knows at the end of a run where a checkout comes from, and keeps that when a later one does not say', async () => {
+    const edges = await memoryEdges();
+    const agents = team(edges);
+    for (const agent of agents) agent.origin = 'git@git.example.com:acme/checkout.git';
+    await play(edges, (await queue(edges)).id, agents);
+    const origins = () =>
+      edges.memory.state().agents.flatMap((agent) => agent.live.map(({ origin }) => origin));
+    expect(new Set(origins())).to.deep.equal(new Set(['git@git.example.com:acme/checkout.git']));
+    for (const agent of agents) agent.origin = '';
+    await play(edges, (await queue(edges)).id, agents);
+    expect(new Set(origins())).to.deep.equal(new Set(['git@git.example.com:acme/checkout.git']));
+  });
+
   it('wakes those who decide at the end of a run only, and those who watch at every event', async () => {
     const { edges, run, epoch } = await dispatched();
     const heard: string[] = [];
     edges.waking.subscribe(({ about }) => heard.push(about));
-    const finish = { outcome: Outcome.SUCCEEDED, reason: undefined, liveRelease: '' };
+    const finish = { outcome: Outcome.SUCCEEDED, reason: undefined, liveRelease: '', origin: '' };
     const log = { $case: 'log' as const, value: chunk(run, 'fetch', 0, 'hello') };
     const note = { step: 'fetch', attempt: 1, code: 'late', message: '', facts: {} };
     const happenings: RunEvent['event'][] = [
@@ -412,6 +448,25 @@ describe('an agent that comes back', () => {
     expect(cancels.map((one) => [one.runId, one.reason?.code])).to.deep.equal([[run.id, 'cancelled']]);
   });
 
+  it('has the whole time to say that it stopped what it had not begun, counted from its return', async () => {
+    const { edges, run, epoch } = await dispatched();
+    await cancelDeployment(edges, run.deploymentId, ANA);
+    await advance(edges, run.deploymentId);
+    edges.pass(59);
+    await resumeRuns(
+      edges,
+      { agent: 'web-1', epoch },
+      Hello.fromPartial({ runs: [{ runId: run.id, lastSeq: 0 }] }),
+    );
+    edges.pass(59);
+    await advance(edges, run.deploymentId);
+    expect((await edges.ledger.run(run.id))?.status).to.equal('dispatched');
+    edges.pass(2);
+    await advance(edges, run.deploymentId);
+    expect((await edges.ledger.run(run.id))?.status).to.equal('lost');
+    expect((await edges.ledger.deployment(run.deploymentId))?.status).to.equal('cancelled');
+  });
+
   it('has no say any more once a newer connection took over: what it did not know is not lost', async () => {
     const { edges, run, epoch } = await dispatched();
     await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
@@ -454,9 +509,52 @@ describe('the configuration', () => {
     );
     expect((await refused(apply('fraises: 7')))?.code).to.equal('invalid_configuration');
     expect((await currentConfiguration(edges.ledger)).revision).to.equal(2);
-    expect(await configurationOf(edges.ledger, 9).catch(String)).to.contain(
-      'configuration 9 is not in the ledger',
-    );
+  });
+
+  it('under which one was queued ends it when this controller cannot read it, so that the next one starts', async () => {
+    const edges = await memoryEdges();
+    const newer = {
+      text: 'fraises: { checkout: { type: quantum } }',
+      fileName: 'fraises.yaml',
+      appliedBy: 'ana',
+    };
+    const { revision } = await edges.ledger.insertConfiguration(newer);
+    const unreadable = await queue(edges, { configRevision: revision });
+    const unwanted = await queue(edges, { configRevision: revision });
+    const missing = await queue(edges, { configRevision: 9 });
+    const removed = await queue(edges, { environment: 'nowhere' });
+    const next = await queue(edges);
+    await cancelDeployment(edges, unwanted.id, ANA);
+    for (const { id } of [unreadable, unwanted, missing, removed, next]) await advance(edges, id);
+    const rows = edges.memory.state().deployments.map(({ status, reason: why }) => [status, why?.code]);
+    expect(rows).to.deep.equal([
+      ['failed', 'invalid_configuration'],
+      ['cancelled', 'cancelled'],
+      ['failed', 'no_configuration'],
+      ['failed', 'unknown_environment'],
+      ['running', undefined],
+    ]);
+    const why = edges.memory.state().deployments[0]?.reason;
+    expect(why?.message).to.match(/^this controller does not understand configuration 2, .*fraises.yaml:1:/);
+    expect(why?.hint).to.equal('fraisier apply FILE, and deploy again');
+  });
+
+  it('is not taken for unreadable when the ledger cannot be asked, or when reading it breaks', async () => {
+    const edges = await memoryEdges();
+    const deployment = await queue(edges);
+    const away = { configurationRevision: () => Promise.reject(new FraisierError('database_away', 'away')) };
+    expect(await refused(configuredFor(away, deployment))).to.include({ code: 'database_away' });
+    const torn = { configurationRevision: () => Promise.resolve({ revision: 1 } as ConfigurationRevision) };
+    expect(await configuredFor(torn, deployment).catch(String)).to.contain('TypeError');
+  });
+
+  it('is parsed once for edges that keep what was parsed', async () => {
+    const edges = { ...(await memoryEdges()), parsed: new Map<number, Configuration>() };
+    const deployment = await queue(edges);
+    const first = await configuredFor(edges.ledger, deployment, edges.parsed);
+    expect(first).to.deep.equal(await configuredFor(edges.ledger, deployment));
+    const again = await currentConfiguration(edges.ledger, edges.parsed);
+    expect('configuration' in first && again.configuration === first.configuration).to.equal(true);
   });
 
   it('lists its fraises with hosts, what is live, and why there are no hosts', async () => {

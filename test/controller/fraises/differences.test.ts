@@ -78,6 +78,7 @@ describe('differences', () => {
     ['timeout: 90s', 'timeout: 2h', 'timeout 90s -> 2h'],
     ['timeout: 1500ms', 'timeout: 1m', 'timeout 1500ms -> 1m'],
     ['', 'rollout: { bake: 5s }', 'rollout.bake 0ms -> 5s'],
+    ['rollout: { batch: 2 }', 'rollout: { batch: [1, 50%] }', 'rollout.batch 2 -> 1, 50%'],
     ['', 'health_check: { url: "http://x/" }', 'health_check.url none -> http://x/'],
     ['database: { tool: command, up: [a] }', 'database: { tool: command, up: [b] }', 'database.up a -> b'],
     ['database: { tool: sql }', 'database: { tool: sql, command: [x, y] }', 'database.command none -> x y'],

@@ -96,7 +96,7 @@ describe('a good fraises.yaml', () => {
               healthCheck: null,
               rollout: {
                 strategy: 'rolling',
-                batch: 1,
+                batch: [1],
                 canary: 0,
                 bakeMs: 0,
                 maxFailures: 0,
@@ -132,8 +132,8 @@ describe('a good fraises.yaml', () => {
       tags: 'v*',
       rollout: {
         strategy: 'rolling',
-        batch: 1,
-        canary: 0,
+        batch: [1, 5, '25%'],
+        canary: 1,
         bakeMs: 30_000,
         maxFailures: 0,
         onFailure: 'rollback',

@@ -81,10 +81,15 @@ describe('what is wrong with the shape of a fraises.yaml', () => {
       'provider: gitbub',
       /must be one of github, gitlab, gitea, bitbucket \(did you mean github\?\)/,
     ],
-    ['a percentage', 'rollout: { batch: 25% }', /percentage is not available in this version/],
-    ['no hosts at a time', 'rollout: { batch: 0 }', /must be a number of hosts, 1 or more/],
-    ['too many hosts at a time', 'rollout: { batch: 100000 }', /must be a number of hosts, 1 or more/],
-    ['a canary', 'rollout: { canary: 1 }', /a canary is not available in this version/],
+    ...['0', '100000', '1.5', '0%', '101%', '-5%', '5.5%', 'half', '[1, 0%]', '[[1]]', '{}'].map(
+      (batch): [string, string, RegExp] => [
+        `${batch} hosts at a time`,
+        `rollout: { batch: ${batch} }`,
+        /must be a number of hosts, 1 or more, or a percentage of all of them such as 25%/,
+      ],
+    ),
+    ['an empty list of batches', 'rollout: { batch: [] }', /must not be empty/],
+    ['less than no canary', 'rollout: { canary: -1 }', /must be a whole number from 0 to 10000/],
     [
       'a tool that is not here yet',
       'database: { tool: peewee, up: [x] }',

@@ -19,6 +19,7 @@ const NEEDS: Record<keyof typeof ControlService, Role> = {
   listFraises: 'viewer',
   requestDeployment: 'deployer',
   previewDeployment: 'viewer',
+  retryDeployment: 'deployer',
   cancelDeployment: 'deployer',
   continueDeployment: 'deployer',
   requestRollback: 'deployer',
@@ -27,6 +28,7 @@ const NEEDS: Record<keyof typeof ControlService, Role> = {
   unlockFraise: 'deployer',
   listLocks: 'viewer',
   getDeployment: 'viewer',
+  explain: 'viewer',
   listDeployments: 'viewer',
   getStatus: 'viewer',
   getStats: 'viewer',
@@ -168,6 +170,8 @@ describe('the service of people and CI', () => {
   it('says which deployment, webhook, verdict or agent is not there', () =>
     withCallers(async ({ local }) => {
       expect((await refused(local.ask('getDeployment', { id: 'd_x' }))).code).to.equal('unknown_deployment');
+      const nothing = { deploymentId: 'd_x', fraise: '', environment: '' };
+      expect((await refused(local.ask('explain', nothing))).code).to.equal('unknown_deployment');
       expect((await refused(local.ask('cancelDeployment', { id: 'd_x' }))).code).to.equal(
         'unknown_deployment',
       );

@@ -7,7 +7,7 @@ import { newDeployment } from '../db/samples.js';
 import { withCallers, type CallersLab } from './callers-lab.js';
 
 const WHERE = { fraise: 'checkout', environment: 'production' };
-const BACK = { ...WHERE, to: '', codeOnly: false, trigger: 'api', requestId: '' };
+const BACK = { ...WHERE, to: '', codeOnly: false, skipUnreachable: false, trigger: 'api', requestId: '' };
 
 describe('locks and rollbacks over the wire', () => {
   it('a lock is placed, told, kept against a deploy, and lifted', () =>

@@ -318,7 +318,7 @@ for (const [where, openStore] of Object.entries(STORES)) {
       await lab.tell(await lab.deployment('github'), 'succeeded');
       const { ledger } = lab.store;
       const [row] = await ledger.unaddressedNotifications(1);
-      await ledger.addressNotification(row?.number as number, `${server.url}/api/v3`);
+      await ledger.addressNotifications([{ number: row?.number as number, lane: `${server.url}/api/v3` }]);
       const dead = await ledger.claimNotification({ busyLanes: [], claimMs: 3_600_000 });
       expect(dead).to.include({ attempts: 1 });
       lab.start();

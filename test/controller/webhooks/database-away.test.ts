@@ -47,7 +47,7 @@ describe('while the database is away', function () {
     }
   });
 
-  for (const step of ['claimDelivery', 'holdFraise', 'insertDeployment', 'audit', 'wake'] as const) {
+  for (const step of ['claimDeliveries', 'holdQueues', 'writeQueues', 'audit', 'wake'] as const) {
     it(`from the step ${step} on, nothing is half-written, and the same delivery deploys once it is back`, async () => {
       const store = await postgresStore();
       const other = openDatabase({ url: store.test.url, applicationName: 'the-other' });

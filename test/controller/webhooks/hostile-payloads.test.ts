@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { FraisierError } from '../../../proto/error-codes.js';
+import { acceptInGroups } from '../../../controller/webhooks/accept-deliveries.js';
 import { chooseProvider } from '../../../controller/webhooks/choose-provider.js';
 import {
   configurationReader,
@@ -158,8 +159,10 @@ async function receiver(
 ): Promise<(subject: Subject, payload: Json) => Promise<void>> {
   const store = await memoryStore();
   await configure(store.ledger, EVERYTHING);
+  const edges = edgesOn(store.ledger);
   const receiving: Receiver = {
-    edges: edgesOn(store.ledger),
+    edges,
+    accept: acceptInGroups(edges),
     admit: () => undefined,
     readConfiguration,
     onUnusableSecret: (_secret, problem) => {

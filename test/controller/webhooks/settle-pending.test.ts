@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { newDelivery } from '../db/samples.js';
 import { configurationReader } from '../../../controller/webhooks/current-configuration.js';
+import { replayDelivery } from '../../../controller/webhooks/replay-delivery.js';
 import { settleDelivery } from '../../../controller/webhooks/settle-delivery.js';
 import { startSettling } from '../../../controller/webhooks/settle-pending.js';
 import type { WakeTopic } from '../../../controller/deployments/ledger.js';
@@ -250,6 +251,52 @@ for (const [name, open] of STORES) {
             pushedAt,
           }),
         );
+        await settled(store);
+        expect(await outcome(store)).to.deep.equal(['part c queued', 'part b superseded']);
+      }, ONLY_PART));
+
+    const WHOLE_LATER = TEXT.replace(/ {6}part.*\n/, '');
+    const replayed = (store: Store, id: string): Promise<string> =>
+      replayDelivery({ edges: impatientEdges(store.ledger), readConfiguration: configurationReader() }, id, {
+        name: 'ana',
+        role: 'deployer',
+      });
+
+    it('leaves out, when it was replayed, what another row of it has deployed, and says so', () =>
+      prepared(async ({ send }, store) => {
+        const { body } = await send(aPush({ forced: true }));
+        expect(await outcome(store)).to.deep.equal(['whole b queued']);
+        await configure(store.ledger, TEXT);
+        const ids = [1, 2].map(() => replayed(store, body['webhook_id'] as string));
+        for (const id of await Promise.all(ids))
+          expect((await store.ledger.holdDelivery(id))?.verdict).to.equal('pending');
+        await settled(store);
+        expect(await outcome(store)).to.deep.equal(['whole b queued', 'part b queued']);
+        const [, ...replays] = await store.deliveries();
+        expect(replays.map(({ verdict }) => verdict)).to.have.members(['deployed', 'duplicate']);
+        for (const { reason: why } of replays) {
+          expect(why?.code).to.equal('duplicate_delivery');
+          expect(why?.message).to.match(/shop whole was left out: d_/);
+        }
+      }, WHOLE_LATER));
+
+    it('counts, when it was replayed, as received when the delivery was that it is of', () =>
+      prepared(async ({ send }, store) => {
+        const pushedAt = new Date();
+        const ignored = { branch: 'topic', forced: true, pushedAt };
+        const old = await send(aPush({ ...ignored, commit: B, before: A }));
+        await until('time to pass', () => Promise.resolve(Date.now() > pushedAt.getTime() + 20), {
+          everyMs: 5,
+        });
+        await send(
+          signedTag({
+            ...{ repository: REPOSITORY, secret: SECRET, commit: C, before: A, pushedAt },
+            tag: 'v1',
+          }),
+        );
+        await configure(store.ledger, ONLY_PART.replace('branch: main', 'branch: topic'));
+        const first = await replayed(store, old.body['webhook_id'] as string);
+        expect((await store.ledger.holdDelivery(first))?.verdict).to.equal('pending');
         await settled(store);
         expect(await outcome(store)).to.deep.equal(['part c queued', 'part b superseded']);
       }, ONLY_PART));

@@ -292,6 +292,8 @@ export interface RunFinished {
     | undefined;
   /** What is live on the host now; empty when nothing is. */
   readonly liveRelease: string;
+  /** Of an in_place checkout, as it is now; empty otherwise, and from agents that do not say. */
+  readonly origin: string;
 }
 
 export interface RenewRequest {
@@ -2854,7 +2856,7 @@ export const StepFinished: MessageFns<StepFinished> = {
 };
 
 function createBaseRunFinished(): RunFinished {
-  return { outcome: Outcome.UNSPECIFIED, reason: undefined, liveRelease: "" };
+  return { outcome: Outcome.UNSPECIFIED, reason: undefined, liveRelease: "", origin: "" };
 }
 
 export const RunFinished: MessageFns<RunFinished> = {
@@ -2867,6 +2869,9 @@ export const RunFinished: MessageFns<RunFinished> = {
     }
     if (message.liveRelease !== "") {
       writer.uint32(26).string(message.liveRelease);
+    }
+    if (message.origin !== "") {
+      writer.uint32(34).string(message.origin);
     }
     return writer;
   },
@@ -2908,6 +2913,14 @@ export const RunFinished: MessageFns<RunFinished> = {
             message.liveRelease = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.origin = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2930,6 +2943,7 @@ export const RunFinished: MessageFns<RunFinished> = {
       ? Reason.fromPartial(object.reason)
       : undefined;
     message.liveRelease = object.liveRelease ?? "";
+    message.origin = object.origin ?? "";
     return message;
   },
 };

@@ -91,6 +91,16 @@ export interface RequestDeploymentRequest {
   readonly requestId: string;
 }
 
+export interface RetryRequest {
+  readonly deploymentId: string;
+  /** Only these; empty: all of the environment. */
+  readonly hosts: readonly string[];
+  /** `cli` or `api`. */
+  readonly trigger: string;
+  /** As in RequestDeploymentRequest. */
+  readonly requestId: string;
+}
+
 export interface RollbackRequest {
   readonly fraise: string;
   readonly environment: string;
@@ -101,6 +111,8 @@ export interface RollbackRequest {
   /** `cli` or `api`. */
   readonly trigger: string;
   readonly requestId: string;
+  /** Roll back the hosts that answer and leave the others as they are. Refused when the database must go back on one of those. */
+  readonly skipUnreachable: boolean;
 }
 
 export interface LockRequest {
@@ -284,6 +296,30 @@ export interface HostStatus {
   readonly kept: readonly KeptRelease[];
   readonly timers: readonly TimerState[];
   readonly changedFiles: readonly FileChange[];
+}
+
+/** A deployment, or an environment: its newest unfinished deployment, else what became of its last one. */
+export interface ExplainRequest {
+  readonly deploymentId: string;
+  readonly fraise: string;
+  readonly environment: string;
+}
+
+export interface Explanation {
+  readonly fraise: string;
+  readonly environment: string;
+  /** Absent: nothing was ever deployed, or nothing waits and the last one ended well. */
+  readonly deployment:
+    | Deployment
+    | undefined;
+  /** Absent unless it is queued. */
+  readonly queued:
+    | QueuedDeployment
+    | undefined;
+  /** Each explains the one before it. Empty: nothing is in the way. */
+  readonly causes: readonly Reason[];
+  /** What would clear the last of them; empty: it goes on by itself. */
+  readonly next: string;
 }
 
 export interface GetStatsRequest {
@@ -1219,8 +1255,99 @@ export const RequestDeploymentRequest: MessageFns<RequestDeploymentRequest> = {
   },
 };
 
+function createBaseRetryRequest(): RetryRequest {
+  return { deploymentId: "", hosts: [], trigger: "", requestId: "" };
+}
+
+export const RetryRequest: MessageFns<RetryRequest> = {
+  encode(message: RetryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.deploymentId !== "") {
+      writer.uint32(10).string(message.deploymentId);
+    }
+    for (const v of message.hosts) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.trigger !== "") {
+      writer.uint32(26).string(message.trigger);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.deploymentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hosts.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.trigger = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RetryRequest>): RetryRequest {
+    return RetryRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetryRequest>): RetryRequest {
+    const message = createBaseRetryRequest() as any;
+    message.deploymentId = object.deploymentId ?? "";
+    message.hosts = object.hosts?.map((e) => e) || [];
+    message.trigger = object.trigger ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
 function createBaseRollbackRequest(): RollbackRequest {
-  return { fraise: "", environment: "", to: "", codeOnly: false, trigger: "", requestId: "" };
+  return { fraise: "", environment: "", to: "", codeOnly: false, trigger: "", requestId: "", skipUnreachable: false };
 }
 
 export const RollbackRequest: MessageFns<RollbackRequest> = {
@@ -1242,6 +1369,9 @@ export const RollbackRequest: MessageFns<RollbackRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(50).string(message.requestId);
+    }
+    if (message.skipUnreachable !== false) {
+      writer.uint32(56).bool(message.skipUnreachable);
     }
     return writer;
   },
@@ -1307,6 +1437,14 @@ export const RollbackRequest: MessageFns<RollbackRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.skipUnreachable = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1330,6 +1468,7 @@ export const RollbackRequest: MessageFns<RollbackRequest> = {
     message.codeOnly = object.codeOnly ?? false;
     message.trigger = object.trigger ?? "";
     message.requestId = object.requestId ?? "";
+    message.skipUnreachable = object.skipUnreachable ?? false;
     return message;
   },
 };
@@ -3388,6 +3527,204 @@ export const HostStatus: MessageFns<HostStatus> = {
     message.kept = object.kept?.map((e) => KeptRelease.fromPartial(e)) || [];
     message.timers = object.timers?.map((e) => TimerState.fromPartial(e)) || [];
     message.changedFiles = object.changedFiles?.map((e) => FileChange.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseExplainRequest(): ExplainRequest {
+  return { deploymentId: "", fraise: "", environment: "" };
+}
+
+export const ExplainRequest: MessageFns<ExplainRequest> = {
+  encode(message: ExplainRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.deploymentId !== "") {
+      writer.uint32(10).string(message.deploymentId);
+    }
+    if (message.fraise !== "") {
+      writer.uint32(18).string(message.fraise);
+    }
+    if (message.environment !== "") {
+      writer.uint32(26).string(message.environment);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.deploymentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.fraise = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.environment = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExplainRequest>): ExplainRequest {
+    return ExplainRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExplainRequest>): ExplainRequest {
+    const message = createBaseExplainRequest() as any;
+    message.deploymentId = object.deploymentId ?? "";
+    message.fraise = object.fraise ?? "";
+    message.environment = object.environment ?? "";
+    return message;
+  },
+};
+
+function createBaseExplanation(): Explanation {
+  return { fraise: "", environment: "", deployment: undefined, queued: undefined, causes: [], next: "" };
+}
+
+export const Explanation: MessageFns<Explanation> = {
+  encode(message: Explanation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fraise !== "") {
+      writer.uint32(10).string(message.fraise);
+    }
+    if (message.environment !== "") {
+      writer.uint32(18).string(message.environment);
+    }
+    if (message.deployment !== undefined) {
+      Deployment.encode(message.deployment, writer.uint32(26).fork()).join();
+    }
+    if (message.queued !== undefined) {
+      QueuedDeployment.encode(message.queued, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.causes) {
+      Reason.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.next !== "") {
+      writer.uint32(50).string(message.next);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Explanation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplanation() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fraise = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.environment = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.deployment = Deployment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.queued = QueuedDeployment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.causes.push(Reason.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.next = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Explanation>): Explanation {
+    return Explanation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Explanation>): Explanation {
+    const message = createBaseExplanation() as any;
+    message.fraise = object.fraise ?? "";
+    message.environment = object.environment ?? "";
+    message.deployment = (object.deployment !== undefined && object.deployment !== null)
+      ? Deployment.fromPartial(object.deployment)
+      : undefined;
+    message.queued = (object.queued !== undefined && object.queued !== null)
+      ? QueuedDeployment.fromPartial(object.queued)
+      : undefined;
+    message.causes = object.causes?.map((e) => Reason.fromPartial(e)) || [];
+    message.next = object.next ?? "";
     return message;
   },
 };
@@ -5823,6 +6160,19 @@ export const ControlService = {
     responseDeserialize: (value: Buffer): Deployment => Deployment.decode(value),
   },
   /**
+   * What an ended deployment deployed, once more, under the configuration of now: a new one of kind `retry`.
+   * Errors: as RequestDeployment, and FAILED_PRECONDITION `not_steerable` for one that has not ended or is a rollback.
+   */
+  retryDeployment: {
+    path: "/fraisier.v1.Control/RetryDeployment" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RetryRequest): Buffer => Buffer.from(RetryRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RetryRequest => RetryRequest.decode(value),
+    responseSerialize: (value: Deployment): Buffer => Buffer.from(Deployment.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Deployment => Deployment.decode(value),
+  },
+  /**
    * A running or paused deployment is undone; otherwise a new deployment of kind `rollback` is queued ahead of all others.
    * Locks the fraise. Errors: FAILED_PRECONDITION `no_rollback_target` | `database_cannot_go_back`; UNAVAILABLE `agent_away`.
    */
@@ -5902,6 +6252,19 @@ export const ControlService = {
     requestDeserialize: (value: Buffer): GetStatusRequest => GetStatusRequest.decode(value),
     responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
+  },
+  /**
+   * Read-only: what a deployment, or an environment, waits for or was stopped by.
+   * Errors: NOT_FOUND `unknown_deployment` | `unknown_fraise` | `unknown_environment`.
+   */
+  explain: {
+    path: "/fraisier.v1.Control/Explain" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ExplainRequest): Buffer => Buffer.from(ExplainRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExplainRequest => ExplainRequest.decode(value),
+    responseSerialize: (value: Explanation): Buffer => Buffer.from(Explanation.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Explanation => Explanation.decode(value),
   },
   getStats: {
     path: "/fraisier.v1.Control/GetStats" as const,
@@ -6022,6 +6385,11 @@ export interface ControlServer extends UntypedServiceImplementation {
   cancelDeployment: handleUnaryCall<DeploymentRef, Deployment>;
   continueDeployment: handleUnaryCall<DeploymentRef, Deployment>;
   /**
+   * What an ended deployment deployed, once more, under the configuration of now: a new one of kind `retry`.
+   * Errors: as RequestDeployment, and FAILED_PRECONDITION `not_steerable` for one that has not ended or is a rollback.
+   */
+  retryDeployment: handleUnaryCall<RetryRequest, Deployment>;
+  /**
    * A running or paused deployment is undone; otherwise a new deployment of kind `rollback` is queued ahead of all others.
    * Locks the fraise. Errors: FAILED_PRECONDITION `no_rollback_target` | `database_cannot_go_back`; UNAVAILABLE `agent_away`.
    */
@@ -6036,6 +6404,11 @@ export interface ControlServer extends UntypedServiceImplementation {
   getDeployment: handleUnaryCall<DeploymentRef, Deployment>;
   listDeployments: handleUnaryCall<ListDeploymentsRequest, ListDeploymentsResponse>;
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
+  /**
+   * Read-only: what a deployment, or an environment, waits for or was stopped by.
+   * Errors: NOT_FOUND `unknown_deployment` | `unknown_fraise` | `unknown_environment`.
+   */
+  explain: handleUnaryCall<ExplainRequest, Explanation>;
   getStats: handleUnaryCall<GetStatsRequest, Stats>;
   listWebhooks: handleUnaryCall<ListWebhooksRequest, ListWebhooksResponse>;
   getWebhook: handleUnaryCall<WebhookRef, Webhook>;
@@ -6170,6 +6543,25 @@ export interface ControlClient extends Client {
     callback: (error: ServiceError | null, response: Deployment) => void,
   ): ClientUnaryCall;
   /**
+   * What an ended deployment deployed, once more, under the configuration of now: a new one of kind `retry`.
+   * Errors: as RequestDeployment, and FAILED_PRECONDITION `not_steerable` for one that has not ended or is a rollback.
+   */
+  retryDeployment(
+    request: RetryRequest,
+    callback: (error: ServiceError | null, response: Deployment) => void,
+  ): ClientUnaryCall;
+  retryDeployment(
+    request: RetryRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Deployment) => void,
+  ): ClientUnaryCall;
+  retryDeployment(
+    request: RetryRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Deployment) => void,
+  ): ClientUnaryCall;
+  /**
    * A running or paused deployment is undone; otherwise a new deployment of kind `rollback` is queued ahead of all others.
    * Locks the fraise. Errors: FAILED_PRECONDITION `no_rollback_target` | `database_cannot_go_back`; UNAVAILABLE `agent_away`.
    */
@@ -6289,6 +6681,25 @@ export interface ControlClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Read-only: what a deployment, or an environment, waits for or was stopped by.
+   * Errors: NOT_FOUND `unknown_deployment` | `unknown_fraise` | `unknown_environment`.
+   */
+  explain(
+    request: ExplainRequest,
+    callback: (error: ServiceError | null, response: Explanation) => void,
+  ): ClientUnaryCall;
+  explain(
+    request: ExplainRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Explanation) => void,
+  ): ClientUnaryCall;
+  explain(
+    request: ExplainRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Explanation) => void,
   ): ClientUnaryCall;
   getStats(request: GetStatsRequest, callback: (error: ServiceError | null, response: Stats) => void): ClientUnaryCall;
   getStats(

@@ -691,6 +691,8 @@ export interface Rollback {
     | undefined;
   /** The database was left out on purpose. */
   readonly codeOnly: boolean;
+  /** Hosts of the environment that did not answer and were left out on purpose. */
+  readonly skipped: readonly string[];
 }
 
 /** Frozen in tb_deployment.plan when the deployment starts. */
@@ -4730,7 +4732,7 @@ export const PhaseSteps: MessageFns<PhaseSteps> = {
 };
 
 function createBaseRollback(): Rollback {
-  return { from: "", applied: [], after: undefined, before: undefined, codeOnly: false };
+  return { from: "", applied: [], after: undefined, before: undefined, codeOnly: false, skipped: [] };
 }
 
 export const Rollback: MessageFns<Rollback> = {
@@ -4749,6 +4751,9 @@ export const Rollback: MessageFns<Rollback> = {
     }
     if (message.codeOnly !== false) {
       writer.uint32(40).bool(message.codeOnly);
+    }
+    for (const v of message.skipped) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -4806,6 +4811,14 @@ export const Rollback: MessageFns<Rollback> = {
             message.codeOnly = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.skipped.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4832,6 +4845,7 @@ export const Rollback: MessageFns<Rollback> = {
       ? MigrationState.fromPartial(object.before)
       : undefined;
     message.codeOnly = object.codeOnly ?? false;
+    message.skipped = object.skipped?.map((e) => e) || [];
     return message;
   },
 };
