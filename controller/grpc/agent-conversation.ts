@@ -109,8 +109,7 @@ async function within<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const late = new AbortController();
-  const abort = (): void =>
-    late.abort(new FraisierError('protocol_violation', `no hello came within ${ms} ms`));
+  const abort = (): void => late.abort(new FraisierError('agent_away', `no hello came within ${ms} ms`));
   const stopTimer = edges.after(ms, abort);
   gone.addEventListener('abort', abort, { once: true });
   try {

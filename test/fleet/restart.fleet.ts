@@ -7,8 +7,19 @@ import type { Repository } from './kinds.js';
 import type { Host } from './lab/host.js';
 import { OPERATOR, PORTS, SEEN, SERVE, SOURCES, startRestarting, type Service } from './restarting.js';
 
+interface Fault {
+  readonly title: string;
+  readonly fraise: Service;
+  readonly server: string;
+  readonly code: string;
+  /** The reason it ends with. */
+  readonly said: RegExp;
+  /** What whoever watches is told on the way. */
+  readonly watched?: RegExp;
+}
+
 /** How a release can be no good once it is live, and what is said of it. */
-const FAULTS = [
+const FAULTS: readonly Fault[] = [
   {
     title: 'a unit that does not start: its last lines are in the reason and in the log',
     fraise: 'restarts',
@@ -21,7 +32,9 @@ const FAULTS = [
     fraise: 'socketed',
     server: `${SERVE}setTimeout(() => process.exit(1), 1000);\n`,
     code: 'health_check_failed',
-    said: /^release on h1: the health check .* did not turn green in 5 attempts; the last answer: socketed\.service was restarted while it had to stay up \(\d+ restarts\)/,
+    // The last look may also come at the moment in which it ends.
+    said: /^release on h1: the health check .* did not turn green in 5 attempts; the last answer: /,
+    watched: /attempt \d of 5: socketed\.service was restarted while it had to stay up \(\d+ restarts\)/,
   },
   {
     title: 'a unit that runs and never answers',
@@ -37,7 +50,7 @@ const FAULTS = [
     code: 'health_misconfigured',
     said: /^release on h1: the health check http:\/\/127\.0\.0\.1:8101\/ cannot turn green as it is configured: .*: 401 .* \(wanted 200\)/,
   },
-] as const;
+];
 
 describe('restarts and health on a real systemd host', function () {
   this.timeout(90_000);
@@ -115,7 +128,7 @@ describe('restarts and health on a real systemd host', function () {
     expect(await h1.must(['systemctl', 'list-units', '--all', '--no-legend', 'fraisier-r_*'])).to.equal('');
   });
 
-  for (const { title, fraise, server, code: reason, said } of FAULTS) {
+  for (const { title, fraise, server, code: reason, said, watched = /./ } of FAULTS) {
     it(`goes back from ${title}`, async () => {
       const before = await answer(fraise);
       await code.commit({ 'serve.mjs': server });
@@ -123,6 +136,7 @@ describe('restarts and health on a real systemd host', function () {
       await code.commit(SOURCES);
       expectEnd(deployed, 'rolled_back', reason);
       expect(deployed.shown.reason?.message).to.match(said);
+      expect((await fleet.cli(['watch', deployed.shown.id])).stdout).to.match(watched);
       expect((await answer(fraise)).commit).to.equal(before.commit);
       expect(await live(fraise)).to.equal(before.commit);
       expect(steps(deployed.shown, 'h1')).to.include.members([
