@@ -1,6 +1,6 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { configuredFor } from './configuration.js';
-import { considerStart } from './consider-start.js';
+import { considerStart, type Queue } from './consider-start.js';
 import { decide, type Decision, type RunStart, type Situation } from './decide.js';
 import type { Edges } from './edges.js';
 import type { DeploymentRow, Ledger, RunRow } from './ledger.js';
@@ -21,6 +21,15 @@ const MAX_ROUNDS = 50;
 export async function advance(edges: Edges, id: string): Promise<Date | null> {
   const peeked = await edges.ledger.deployment(id);
   if (peeked === null || deploymentHasEnded(peeked.status)) return null;
+  if (peeked.status === 'queued') {
+    // Most of what is queued goes on waiting: that is found out, and said, without keeping pushes from joining the queue.
+    const decision = considerStart(peeked, await queueAround(edges, edges.ledger, peeked));
+    if ('wait' in decision) {
+      if (!isSaid(peeked, decision.wait))
+        await edges.ledger.transaction((tx) => explain(tx, peeked, decision.wait));
+      return decision.until;
+    }
+  }
   return edges.ledger.transaction(async (tx) => {
     if (peeked.status === 'queued') await tx.holdFraise(peeked.fraise, peeked.environment);
     const held = await tx.holdDeployment(id);
@@ -35,17 +44,11 @@ export async function advance(edges: Edges, id: string): Promise<Date | null> {
 
 /** Whether it left the queue for `running`, or when it should be asked again even if nothing happens. */
 async function start(
-  { parsed }: Edges,
+  edges: Edges,
   tx: Ledger,
   deployment: DeploymentRow,
 ): Promise<{ readonly started: boolean; readonly until: Date | null }> {
-  const decision = considerStart(deployment, {
-    configured: await configuredFor(tx, deployment, parsed),
-    unfinished: await tx.unfinishedDeployments(pairOf(deployment)),
-    lock: await tx.lockOn(deployment.fraise, deployment.environment),
-    agents: await tx.agents(),
-    now: await tx.now(),
-  });
+  const decision = considerStart(deployment, await queueAround(edges, tx, deployment));
   if ('start' in decision) {
     const change = { plan: decision.start, started: true, reason: null, newVersion: deployment.commit };
     const moved = await tx.moveDeployment(deployment.id, 'queued', 'running', change);
@@ -57,15 +60,28 @@ async function start(
     await end(tx, deployment, decision.end, decision.reason, null);
     return { started: false, until: null };
   }
-  await explain(tx, deployment, decision.wait);
+  if (!isSaid(deployment, decision.wait)) await explain(tx, deployment, decision.wait);
   return { started: false, until: decision.until };
 }
 
-/** Law 7: what waits says why, and only a new reason is written. */
-async function explain(tx: Ledger, deployment: DeploymentRow, why: Reason): Promise<void> {
-  if (deployment.reason?.code === why.code && deployment.reason.message === why.message) return;
-  await tx.moveDeployment(deployment.id, deployment.status, deployment.status, { reason: why });
-  await tx.wake({ about: 'deployment', id: deployment.id });
+function isSaid({ reason }: DeploymentRow, why: Reason): boolean {
+  return reason?.code === why.code && reason.message === why.message;
+}
+
+async function queueAround({ parsed }: Edges, ledger: Ledger, deployment: DeploymentRow): Promise<Queue> {
+  return {
+    configured: await configuredFor(ledger, deployment, parsed),
+    unfinished: await ledger.unfinishedDeployments(pairOf(deployment)),
+    lock: await ledger.lockOn(deployment.fraise, deployment.environment),
+    agents: await ledger.agents(),
+    now: await ledger.now(),
+  };
+}
+
+/** Law 7: what waits says why. Only a new reason is written, and only to what still waits. */
+async function explain(tx: Ledger, { id, status }: DeploymentRow, why: Reason): Promise<void> {
+  if (await tx.moveDeployment(id, status, status, { reason: why }))
+    await tx.wake({ about: 'deployment', id });
 }
 
 /** As `advance` does with one that has started, in a transaction that holds its row. */

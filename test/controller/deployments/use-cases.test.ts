@@ -4,6 +4,7 @@ import { advance } from '../../../controller/deployments/advance.js';
 import { applyConfiguration } from '../../../controller/deployments/apply-configuration.js';
 import { configuredFor, currentConfiguration } from '../../../controller/deployments/configuration.js';
 import { dispatchRuns } from '../../../controller/deployments/dispatch-runs.js';
+import { lockFraise } from '../../../controller/deployments/lock-fraise.js';
 import { listFraises } from '../../../controller/deployments/list-fraises.js';
 import { recordProgress } from '../../../controller/deployments/record-progress.js';
 import { resumeRuns } from '../../../controller/deployments/resume-runs.js';
@@ -61,6 +62,30 @@ describe('a deployment, through the use cases', () => {
     expect(deployment?.status).to.equal('rolled_back');
     expect(deployment?.reason?.facts['host']).to.equal('web-2');
     expect(agents.map((agent) => agent.live)).to.deep.equal([PREVIOUS, PREVIOUS]);
+  });
+
+  it('does not start when the fraise was locked while that was considered', async () => {
+    const edges = await memoryEdges();
+    const { id } = await queue(edges);
+    const where = { fraise: 'checkout', environment: 'production' };
+    const lock = () => lockFraise(edges, { ...where, reason: 'a sale', forMs: null }, ANA);
+    expect(await advance(beforeTransactions(edges, lock), id)).to.equal(null);
+    const held = await edges.ledger.deployment(id);
+    expect([held?.status, held?.reason?.code]).to.deep.equal(['queued', 'locked']);
+    await advance(
+      beforeTransactions(edges, () => Promise.resolve()),
+      id,
+    );
+    expect(await edges.ledger.deployment(id)).to.deep.equal(held);
+  });
+
+  it('is not explained any more when it left the queue while that was considered', async () => {
+    const edges = await memoryEdges();
+    const { id } = await queue(edges);
+    edges.pass(4000);
+    const leave = () => edges.ledger.moveDeployment(id, 'queued', 'superseded', { finished: true });
+    await advance(beforeTransactions(edges, leave), id);
+    expect(await edges.ledger.deployment(id)).to.include({ status: 'superseded', reason: null });
   });
 
   it('is the same however often it is advanced, whatever other agents there are', async () => {
@@ -621,6 +646,18 @@ async function play(edges: MemoryEdges, id: string, agents: readonly ScriptedAge
     if (!worked) return until;
   }
   throw new Error('no rest');
+}
+
+/** The same edges; `act` comes first whenever a transaction begins. */
+function beforeTransactions(edges: MemoryEdges, act: () => Promise<unknown>): MemoryEdges {
+  const transaction: MemoryEdges['ledger']['transaction'] = async (work) => {
+    await act();
+    return edges.ledger.transaction(work);
+  };
+  const ledger = new Proxy(edges.ledger, {
+    get: (target, name: keyof MemoryEdges['ledger']) => (name === 'transaction' ? transaction : target[name]),
+  });
+  return { ...edges, ledger };
 }
 
 async function dispatched(): Promise<{ edges: MemoryEdges; run: RunRow; epoch: number }> {
