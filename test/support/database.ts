@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -104,8 +103,6 @@ async function startServer(): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'fraisier-test-db-'));
   // Not 0700: as root the server runs as another user, who then finds its data here.
   await chmod(folder, 0o711);
-  // mocha runs the hook above once a process; a server of a later file ends with the process, and nobody else tidies.
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
   // Nothing here outlives a power cut.
   const settings = {
     fsync: 'off',

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { toJson } from '../../cli/json.js';
 import type { Cluster } from '../support/cluster.js';
 import { FRAISIER, plainEnvironment } from '../support/fraisier-program.js';
 import { signedPush } from '../support/github.js';
@@ -44,11 +45,13 @@ export async function push(cluster: Cluster, repository: string, commit: string)
   return id;
 }
 
-/** Until the deployment has ended, or pauses. */
+/** Until the deployment has ended, or pauses. What `fraisier show --json` would print then, without starting a program. */
 export async function ended(cluster: Cluster, id: string, timeoutMs = 60_000): Promise<Shown> {
-  const isOver = async () => !OPEN.includes((await cluster.control.ask('getDeployment', { id })).status);
-  await until(`${id} to end`, isOver, { everyMs: 50, timeoutMs });
-  return cluster.json<Shown>(['show', id]);
+  const over = async () => {
+    const deployment = await cluster.control.ask('getDeployment', { id });
+    return !OPEN.includes(deployment.status) && deployment;
+  };
+  return toJson(await until(`${id} to end`, over, { everyMs: 50, timeoutMs })) as unknown as Shown;
 }
 
 /** One line per step: `prepare fetch succeeded 1`. */
