@@ -7,7 +7,8 @@ import { illegalMove, orRefused } from './refusals.js';
 import { clock, columnsOf, toBuffer, toJson } from './row.js';
 import type { Db } from './row.js';
 
-interface Row {
+/** A row of `tb_host_run` as the driver gives it. */
+export interface RunRecord {
   readonly id: string;
   readonly deployment_id: string;
   readonly host: string;
@@ -49,19 +50,14 @@ export async function insertRun(db: Db, run: NewRun): Promise<RunRow> {
         steps: encodeSteps(run.steps),
         commit: run.commit,
       })
-      .returning<Row[]>('*'),
+      .returning<RunRecord[]>('*'),
   );
-  return fromRow(row as Row);
+  return runFromRecord(row as RunRecord);
 }
 
 /** Null when there is none of this id. */
 export async function run(db: Db, id: string): Promise<RunRow | null> {
-  return firstOf(await db('tb_host_run').where({ id }).select<Row[]>());
-}
-
-/** Locked until the transaction ends, and read as it is then. */
-export async function holdRun(db: Db, id: string): Promise<RunRow | null> {
-  return firstOf(await db('tb_host_run').where({ id }).forNoKeyUpdate().select<Row[]>());
+  return firstOf(await db('tb_host_run').where({ id }).select<RunRecord[]>());
 }
 
 /** Oldest first. */
@@ -69,8 +65,8 @@ export async function runsOf(db: Db, deploymentId: string): Promise<readonly Run
   const rows = await db('tb_host_run')
     .where({ deployment_id: deploymentId })
     .orderBy('position')
-    .select<Row[]>();
-  return rows.map(fromRow);
+    .select<RunRecord[]>();
+  return rows.map(runFromRecord);
 }
 
 /** Oldest first; those of every deployment. */
@@ -79,8 +75,8 @@ export async function openRunsOnHost(db: Db, host: string): Promise<readonly Run
     .where({ host })
     .whereRaw(`status in ('pending', 'dispatched', 'running')`)
     .orderBy('position')
-    .select<Row[]>();
-  return rows.map(fromRow);
+    .select<RunRecord[]>();
+  return rows.map(runFromRecord);
 }
 
 /** False when it is not in `from` (any more). Throws for a move the table of moves does not have. */
@@ -115,11 +111,12 @@ function changedColumns(db: Db, change: RunChange): Record<string, unknown> {
   });
 }
 
-function firstOf([row]: readonly Row[]): RunRow | null {
-  return row === undefined ? null : fromRow(row);
+function firstOf([row]: readonly RunRecord[]): RunRow | null {
+  return row === undefined ? null : runFromRecord(row);
 }
 
-function fromRow(row: Row): RunRow {
+/** Decodes the plan part; times stay those of the database. */
+export function runFromRecord(row: RunRecord): RunRow {
   const step = row.current_step;
   return {
     id: row.id,

@@ -13,6 +13,7 @@ import * as notifications from './outbox.js';
 import * as pending from './pending-delivery.js';
 import * as questions from './question.js';
 import * as queues from './queue.js';
+import * as reported from './reported-runs.js';
 import { select } from './row.js';
 import type { Db } from './row.js';
 import { endOfTransaction, type EndOfTransaction } from './end-of-transaction.js';
@@ -111,7 +112,7 @@ function bindRecordKeeping(bind: Bind) {
     releaseLock: bind(locks.releaseLock),
     insertRun: bind(runs.insertRun),
     run: bind(runs.run),
-    holdRun: bind(runs.holdRun),
+    holdReported: bind(reported.holdReported),
     runsOf: bind(runs.runsOf),
     openRunsOnHost: bind(runs.openRunsOnHost),
     moveRun: bind(runs.moveRun),

@@ -91,7 +91,8 @@ export interface Ledger {
   /** Unique by (deployment, host, phase, attempt); throws on a second one. Status `pending`. */
   insertRun(run: NewRun): Promise<RunRow>;
   run(id: string): Promise<RunRow | null>;
-  holdRun(id: string): Promise<RunRow | null>;
+  /** In one round trip; see `ReportedRuns`. */
+  holdReported(reports: Reports): Promise<ReportedRuns>;
   /** Oldest first. */
   runsOf(deploymentId: string): Promise<readonly RunRow[]>;
   /** Runs of a host that have not ended: pending, dispatched, running. Oldest first. */
@@ -431,6 +432,24 @@ export interface AgentRow extends EnrolledAgent {
   readonly bootId: string;
   readonly instanceId: string;
   readonly live: readonly LiveFraise[];
+}
+
+/** What an agent's stream reports on. */
+export interface Reports {
+  readonly agent: string;
+  readonly epoch: number;
+  readonly runIds: readonly string[];
+  /** Those of them that may change: their deployments are held, and they themselves, in this order. */
+  readonly changing: readonly string[];
+}
+
+export interface ReportedRuns {
+  /** Those of `runIds` that are runs of this agent, in any order. */
+  readonly runs: readonly RunRow[];
+  /** Held as by `holdLease`; false when the epoch is no longer the newest. */
+  readonly leased: boolean;
+  /** The ledger's now, once everything is held. */
+  readonly now: Date;
 }
 
 export interface NewLease {

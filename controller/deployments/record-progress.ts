@@ -33,14 +33,13 @@ export async function recordProgress(
   messages: readonly ProgressMessage[],
 ): Promise<Acknowledgements> {
   return ledger.transaction(async (tx) => {
-    const runs = await holdRuns(tx, lease, messages);
-    if (!(await tx.holdLease(lease.agent, lease.epoch))) throw replaced(lease.agent);
+    const { runs, now } = await holdRuns(tx, lease, messages);
     const before = [...runs.values()];
     const acks = new Map<string, Ack>();
     const logAcks = new Map<string, LogAck>();
     for (const message of messages) {
       const run = runs.get(message.value.runId) as RunRow;
-      if (message.$case === 'event') acks.set(run.id, await recordEvent(tx, runs, run, message.value));
+      if (message.$case === 'event') acks.set(run.id, await recordEvent(tx, runs, run, message.value, now));
       else logAcks.set(logKey(message.value), await recordLog(tx, run, message.value));
     }
     await wake(tx, before, runs, acks.size > 0);
@@ -48,27 +47,22 @@ export async function recordProgress(
   });
 }
 
-/** Locks in the ledger's order: deployments first (only when events come), then runs. */
+/** Only events change a run; output is stored beside it. */
 async function holdRuns(
   tx: Ledger,
-  { agent }: Lease,
+  { agent, epoch }: Lease,
   messages: readonly ProgressMessage[],
-): Promise<Map<string, RunRow>> {
-  const held = new Map<string, RunRow>();
-  for (const id of new Set(messages.map((message) => message.value.runId))) {
-    const run = await tx.run(id);
-    if (run === null || run.host !== agent)
-      throw violation(agent, `reports on run ${id}, which is not its own`);
-    held.set(id, run);
-  }
-  const withEvents = new Set(
-    messages.filter(({ $case }) => $case === 'event').map(({ value }) => value.runId),
-  );
-  const changing = [...held.values()].filter((run) => withEvents.has(run.id));
-  for (const id of [...new Set(changing.map((run) => run.deploymentId))].sort()) await tx.holdDeployment(id);
-  // Rows are never removed: a run that was read is there to be held.
-  for (const run of changing) held.set(run.id, (await tx.holdRun(run.id)) as RunRow);
-  return held;
+): Promise<{ readonly runs: Map<string, RunRow>; readonly now: Date }> {
+  const events = messages.filter(({ $case }) => $case === 'event');
+  const [runIds, changing] = [messages, events].map((some) => [
+    ...new Set(some.map(({ value }) => value.runId)),
+  ]) as [string[], string[]];
+  const { runs, leased, now } = await tx.holdReported({ agent, epoch, runIds, changing });
+  const held = new Map(runs.map((run) => [run.id, run]));
+  const foreign = runIds.find((id) => !held.has(id));
+  if (foreign !== undefined) throw violation(agent, `reports on run ${foreign}, which is not its own`);
+  if (!leased) throw replaced(agent);
+  return { runs: held, now };
 }
 
 async function recordEvent(
@@ -76,6 +70,7 @@ async function recordEvent(
   runs: Map<string, RunRow>,
   run: RunRow,
   event: RunEvent,
+  now: Date,
 ): Promise<Ack> {
   const stored = await tx.appendEvent(run, event);
   switch (stored) {
@@ -89,17 +84,17 @@ async function recordEvent(
         `reports event ${event.seq} of ${run.id}, but ${run.lastSeq} is the last one known`,
       );
     case 'added':
-      runs.set(run.id, await foldInto(tx, run, event));
+      runs.set(run.id, await foldInto(tx, run, event, now));
       return { runId: run.id, seq: event.seq };
   }
 }
 
-async function foldInto(tx: Ledger, run: RunRow, event: RunEvent): Promise<RunRow> {
+async function foldInto(tx: Ledger, run: RunRow, event: RunEvent, now: Date): Promise<RunRow> {
   if (runHasEnded(run.status)) {
     await tx.moveRun(run.id, run.status, run.status, { lastSeq: event.seq });
     return { ...run, lastSeq: event.seq };
   }
-  const folded = foldEvent(run, event, await tx.now());
+  const folded = foldEvent(run, event, now);
   if ('illegal' in folded) throw violation(run.host, folded.illegal);
   const moved = await tx.moveRun(run.id, run.status, folded.to, folded.change);
   if (!moved) throw new Error(`run ${run.id} moved while it was held`);

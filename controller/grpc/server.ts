@@ -33,7 +33,7 @@ export async function startCallersPort(
   const server = newServer();
   server.addService(ControlService, controlService(deps, identifyByToken(deps.records, deps.now)));
   server.addService(EnrollmentService, enrollmentService(deps));
-  await addReflection(server);
+  addReflection(server);
   const bound = await bindPort(server, { address, flag: '--grpc' }, identity.forCallers);
   return { address: bound, close: () => shutDown(server) };
 }

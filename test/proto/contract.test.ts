@@ -1,10 +1,5 @@
 import { join } from 'node:path';
-import {
-  credentials,
-  loadPackageDefinition,
-  type ClientDuplexStream,
-  type ServiceClientConstructor,
-} from '@grpc/grpc-js';
+import { Client, credentials, status } from '@grpc/grpc-js';
 import { load, loadSync, type MethodDefinition } from '@grpc/proto-loader';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -102,21 +97,47 @@ describe('the .proto files', () => {
 });
 
 describe('server reflection', () => {
-  it('lists the public services to generic tools', () =>
-    withCallers(async ({ authority, address }) => {
-      const file = 'node_modules/@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto';
-      const { grpc } = loadPackageDefinition(await load(join(packageRoot(), file))) as unknown as {
-        grpc: { reflection: { v1: { ServerReflection: ServiceClientConstructor } } };
-      };
+  for (const version of ['v1', 'v1alpha']) {
+    const path = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
+
+    it(`lists the public services to generic tools and describes them (${version})`, () =>
+      withClient(async (client) => {
+        const file = `node_modules/@grpc/reflection/build/proto/grpc/reflection/${version}/reflection.proto`;
+        const methods = (await load(join(packageRoot(), file)))[
+          `grpc.reflection.${version}.ServerReflection`
+        ];
+        const { ServerReflectionInfo: codec } = methods as unknown as { ServerReflectionInfo: Method };
+        const call = client.makeBidiStreamRequest(path, codec.requestSerialize, codec.responseDeserialize);
+        call.write({ listServices: '' });
+        call.write({ fileContainingSymbol: 'fraisier.v1.Control' });
+        call.end();
+        const answers: string[] = [];
+        for await (const answer of call) answers.push(JSON.stringify(answer));
+        expect(answers).to.have.lengthOf(2);
+        expect(answers[0]).to.contain('fraisier.v1.Control').and.to.contain('fraisier.v1.Enrollment');
+        expect(answers[1]).to.contain('fileDescriptorResponse').and.not.to.contain('errorCode');
+      }));
+
+    it(`refuses what is no question (${version})`, () =>
+      withClient(async (client) => {
+        const same = (bytes: Buffer): Buffer => bytes;
+        const call = client.makeBidiStreamRequest(path, same, same);
+        const failed = new Promise<{ code?: number }>((resolve) => call.on('error', resolve));
+        call.resume();
+        call.write(Buffer.from([0xff, 0xff]));
+        expect((await failed).code).to.equal(status.INVALID_ARGUMENT);
+      }));
+  }
+
+  async function withClient(work: (client: Client) => Promise<void>): Promise<void> {
+    await withCallers(async ({ authority, address }) => {
       const tls = credentials.createSsl(Buffer.from(authority.certificatePem));
-      const client = new grpc.reflection.v1.ServerReflection(`localhost:${address.split(':')[1]}`, tls);
-      const call = (client['ServerReflectionInfo'] as () => ClientDuplexStream<object, object>).call(client);
-      const answer = new Promise<object>((resolve, reject) => call.on('data', resolve).on('error', reject));
-      call.write({ listServices: '' });
-      expect(JSON.stringify(await answer))
-        .to.contain('fraisier.v1.Control')
-        .and.to.contain('fraisier.v1.Enrollment');
-      call.end();
-      client.close();
-    }));
+      const client = new Client(`localhost:${address.split(':')[1]}`, tls);
+      try {
+        await work(client);
+      } finally {
+        client.close();
+      }
+    });
+  }
 });

@@ -8,7 +8,8 @@ import { freePorts } from './free-ports.js';
 import { killProcessesBelow } from './leftovers.js';
 import { Program } from './program.js';
 import { runCommand, type CommandOptions, type CommandOutput } from './run-command.js';
-import { scratchDatabase } from './scratch-database.js';
+import { testDatabase } from './database.js';
+import { scratchDatabase, type ScratchDatabase } from './scratch-database.js';
 import { until } from './until.js';
 
 export interface ClusterOptions {
@@ -23,6 +24,8 @@ export interface ClusterOptions {
    * that several agents on this machine can carry out one rollout. Needs Linux and root or user namespaces.
    */
   readonly separateHosts?: boolean;
+  /** On a migrated database of the tests' server, not on an embedded server of its own: starts seconds sooner. */
+  readonly onTestServer?: boolean;
   /** Default: `DATABASE_URL` of this process (a database of its own is made there), else the embedded server. */
   readonly databaseUrl?: string;
   /** Prefix of the scratch folder's name; may hold spaces. */
@@ -84,8 +87,7 @@ export class Cluster {
   /** Prepares folder, ports and database; starts nothing. */
   static async make(options: ClusterOptions): Promise<Cluster> {
     const folder = await realpath(await mkdtemp(join(tmpdir(), options.folderPrefix ?? 'fraisier-')));
-    const server = options.databaseUrl ?? process.env['DATABASE_URL'] ?? '';
-    const database = server === '' ? undefined : await scratchDatabase(server);
+    const database = await databaseFor(options);
     await mkdir(join(folder, 'apps'));
     // As root, the embedded server runs as another user, who must be able to pass through to its data.
     await mkdir(join(folder, 'controller'));
@@ -97,7 +99,7 @@ export class Cluster {
     folder: string,
     ports: readonly number[],
     options: ClusterOptions,
-    database: Awaited<ReturnType<typeof scratchDatabase>> | undefined,
+    database: ScratchDatabase | undefined,
   ) {
     const [http, grpc, agents] = ports.map((port) => `127.0.0.1:${port}`) as [string, string, string];
     this.folder = folder;
@@ -223,6 +225,15 @@ export class Cluster {
     }
     return killed;
   }
+}
+
+async function databaseFor(options: ClusterOptions): Promise<ScratchDatabase | undefined> {
+  if (options.onTestServer === true) {
+    const { url, close } = await testDatabase();
+    return { url, drop: close };
+  }
+  const server = options.databaseUrl ?? process.env['DATABASE_URL'] ?? '';
+  return server === '' ? undefined : await scratchDatabase(server);
 }
 
 async function isHealthy(http: string): Promise<boolean> {

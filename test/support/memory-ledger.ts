@@ -359,7 +359,11 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
       return row;
     },
     run: (id) => find(state.runs, (row) => row.id === id),
-    holdRun: (id) => find(state.runs, (row) => row.id === id),
+    holdReported: ({ agent, epoch, runIds }) => {
+      const runs = state.runs.filter((row) => row.host === agent && runIds.includes(row.id));
+      const leased = state.agents.some(holds(agent, epoch));
+      return Promise.resolve({ runs, leased, now: now() });
+    },
     runsOf: (deploymentId) => Promise.resolve(state.runs.filter((row) => row.deploymentId === deploymentId)),
     openRunsOnHost: (host) =>
       Promise.resolve(state.runs.filter((row) => row.host === host && !runHasEnded(row.status))),

@@ -1,10 +1,20 @@
-import type { RootHookObject } from 'mocha';
+import type { RootHookObject, Runner } from 'mocha';
+import { shareTestServer, stopTestServer } from './test-server.js';
 import { until } from './until.js';
 
 /** What keeps a process alive and can be told apart: children, servers and file watchers. Sockets close in their own time. */
 const COUNTED = ['ProcessWrap', 'TCPServerWrap', 'PipeServerWrap', 'FSEvent'];
 
 let before: ReadonlyMap<string, number> = new Map();
+
+/** Before the workers of a parallel run start. A run without workers starts the server when a test asks for it. */
+export async function mochaGlobalSetup(this: Runner & { isParallelMode(): boolean }): Promise<void> {
+  if (this.isParallelMode()) await shareTestServer();
+}
+
+export async function mochaGlobalTeardown(): Promise<void> {
+  await stopTestServer();
+}
 
 /** After every test: nothing it started may still be open. What a suite's own `before` opened does not count. */
 export const mochaHooks: RootHookObject = {

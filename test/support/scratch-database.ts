@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 
-/** A database of one's own on the server of `serverUrl`, and how to drop it again (whoever is still connected). */
-export async function scratchDatabase(
-  serverUrl: string,
-): Promise<{ url: string; drop: () => Promise<void> }> {
+export interface ScratchDatabase {
+  readonly url: string;
+  /** Whoever is still connected is cut off. */
+  readonly drop: () => Promise<void>;
+}
+
+/** An empty database of one's own on the server of `serverUrl`. */
+export async function scratchDatabase(serverUrl: string): Promise<ScratchDatabase> {
   const name = `fraisier_test_${randomBytes(6).toString('hex')}`;
   await withServer(serverUrl, (client) => client.query(`create database ${name}`));
   const url = new URL(serverUrl);

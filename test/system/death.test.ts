@@ -93,7 +93,7 @@ describe('death in the middle of a deployment (kill -9)', function () {
   for (const { victim, gate, step, opened, attemptsAfterAgent, begunAfterAgent } of drawn(
     'deaths inside a step',
     DEATHS,
-    8,
+    6,
   )) {
     it(`of the ${victim}, inside ${step}, which goes on ${opened}`, async () => {
       const shown = await dieInside(victim, gate, opened);
@@ -106,7 +106,7 @@ describe('death in the middle of a deployment (kill -9)', function () {
     });
   }
 
-  for (const { victim, phase, step, moment } of drawn('boundaries of steps', BOUNDARIES, 4)) {
+  for (const { victim, phase, step, moment } of drawn('boundaries of steps', BOUNDARIES, 3)) {
     it(`of the ${victim}, as ${phase} ${step} ${moment === 'step_started' ? 'has started' : 'has finished'}`, async () => {
       const id = await push(
         cluster,

@@ -51,7 +51,7 @@ export async function ended(cluster: Cluster, id: string, timeoutMs = 60_000): P
     const deployment = await cluster.control.ask('getDeployment', { id });
     return !OPEN.includes(deployment.status) && deployment;
   };
-  return toJson(await until(`${id} to end`, over, { everyMs: 50, timeoutMs })) as unknown as Shown;
+  return toJson(await until(`${id} to end`, over, { everyMs: 150, timeoutMs })) as unknown as Shown;
 }
 
 /** One line per step: `prepare fetch succeeded 1`. */

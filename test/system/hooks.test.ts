@@ -26,7 +26,7 @@ describe('the hooks of a deployment, with real processes', function () {
   let live: string;
 
   before(async () => {
-    cluster = await startCluster({ environment: { GITHUB_WEBHOOK_SECRET: SECRET } });
+    cluster = await startCluster({ onTestServer: true, environment: { GITHUB_WEBHOOK_SECRET: SECRET } });
     await writeFile(join(cluster.folder, 'hook.sh'), HOOK);
     const hook = `{ command: [sh, ${join(cluster.folder, 'hook.sh')}, ${cluster.folder}], environment: { CHANNEL: '#ops' } }`;
     gated = await gatedService(cluster, ['hooks:', ...HOOK_POINTS.map((point) => `  ${point}: ${hook}`)]);

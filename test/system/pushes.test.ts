@@ -19,7 +19,7 @@ describe('pushes that cannot say everything, with real git and a real agent', fu
   let origin: TestRepository;
 
   before(async () => {
-    cluster = await startCluster({ environment: { GITHUB_WEBHOOK_SECRET: SECRET } });
+    cluster = await startCluster({ onTestServer: true, environment: { GITHUB_WEBHOOK_SECRET: SECRET } });
     origin = aRepository(cluster.folder);
     const environment = (name: string, more: string) =>
       `      ${name}: { script_path: run.sh, app_path: "${cluster.apps}/${name}", hosts: [web-1], ${more} }\n`;

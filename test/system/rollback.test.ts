@@ -67,7 +67,7 @@ describe('going back', function () {
   }
 
   before(async () => {
-    cluster = await startCluster({ environment: { GITHUB_WEBHOOK_SECRET: SECRET } });
+    cluster = await startCluster({ onTestServer: true, environment: { GITHUB_WEBHOOK_SECRET: SECRET } });
     gated = await gatedService(cluster, ['timeout: 60s', 'keep_releases: 10']);
     const fresh = sampleFraise(await sampleService(cluster.folder, cluster.apps, 'fresh'), 'fresh');
     configuration = `${gated.configuration.replace('attempts: 40', 'attempts: 5')}${fresh}`;

@@ -118,7 +118,7 @@ describe('a hundred pushes while the first is being deployed', function () {
   this.timeout(240_000);
 
   it('run it and the newest; 98 say that they are superseded, and by what; the last commit is live', () =>
-    withCluster({ environment: { GITHUB_WEBHOOK_SECRET: SECRET } }, async (cluster) => {
+    withCluster({ onTestServer: true, environment: { GITHUB_WEBHOOK_SECRET: SECRET } }, async (cluster) => {
       const { service, configuration, close, open, entered } = await gatedService(cluster);
       await cluster.apply(configuration);
       const commits: string[] = [];

@@ -428,9 +428,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
         dispatchedAt: null,
       });
       expect(await ledger.run(row.id)).to.deep.equal(row);
-      expect(await ledger.holdRun(row.id)).to.deep.equal(row);
       expect(await ledger.run('nobody')).to.equal(null);
-      expect(await ledger.holdRun('nobody')).to.equal(null);
     });
 
     it('are one per deployment, host, phase and attempt', async () => {
@@ -770,6 +768,22 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       expect(
         await Promise.all([1, 2, 3, 4].map(async (epoch) => await ledger.holdLease('web-1', epoch))),
       ).to.deep.equal([false, false, false, true]);
+    });
+
+    it('are held with the runs they report on, and not with those of others', async () => {
+      await ledger.enrolAgent(enrolled());
+      await ledger.takeLease('web-1', lease());
+      const { id: deploymentId } = await ledger.insertDeployment(newDeployment());
+      const run = await ledger.insertRun(newRun(deploymentId, { host: 'web-1' }));
+      const other = await ledger.insertRun(newRun(deploymentId, { host: 'web-2' }));
+      const runIds = [run.id, other.id, 'nobody'];
+      const all = await ledger.holdReported({ agent: 'web-1', epoch: 1, runIds, changing: runIds });
+      expect(all).to.deep.include({ runs: [run], leased: true });
+      expect(all.now.getTime()).to.be.closeTo((await ledger.now()).getTime(), 5_000);
+      const read = await ledger.holdReported({ agent: 'web-1', epoch: 1, runIds: [run.id], changing: [] });
+      expect(read).to.deep.include({ runs: [run], leased: true });
+      const late = await ledger.holdReported({ agent: 'web-1', epoch: 2, runIds: ['nobody'], changing: [] });
+      expect(late).to.deep.include({ runs: [], leased: false });
     });
 
     it('keep their lease while a transaction holds it', async () => {

@@ -692,6 +692,6 @@ function bound(ledger: MemoryEdges['ledger']): MemoryEdges['ledger'] {
 }
 
 const LEDGER_FUNCTIONS = (
-  'run holdRun runsOf insertRun moveRun appendEvent appendLog now wake agent agents setLive holdLease ' +
+  'run holdReported runsOf insertRun moveRun appendEvent appendLog now wake agent agents setLive holdLease ' +
   'deployment holdFraise holdDeployment moveDeployment unfinishedDeployments configurationRevision lockOn outbox'
 ).split(' ');
