@@ -55,8 +55,12 @@ function inHand({ deploymentId, host, phase, status, currentStep }: RunRow): Rea
 function awaySince({ name, leaseExpiresAt }: HostView): Reason {
   const since = leaseExpiresAt?.toISOString() ?? '';
   const said = since === '' ? 'has never connected' : `has been away since ${since}`;
-  return reason('agent_away', `the agent on ${name} ${said}; it goes on when it is back`, {
-    hint: `systemctl status fraisier-agent (on ${name})`,
-    facts: { host: name, since },
-  });
+  return reason(
+    'agent_away',
+    `the agent on ${name} ${said}; it goes on when it is back, if its limit has not passed by then`,
+    {
+      hint: `systemctl status fraisier-agent (on ${name})`,
+      facts: { host: name, since },
+    },
+  );
 }

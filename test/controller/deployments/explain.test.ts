@@ -61,11 +61,11 @@ describe('why a deployment waits, or was stopped', () => {
     expect(causes.map(({ message }) => message)).to.deep.equal([
       'prepare on web-1 is running, prepare on web-2 is dispatched',
       'prepare on web-2 is dispatched',
-      'the agent on web-2 has been away since 2026-05-01T12:00:08.000Z; it goes on when it is back',
+      'the agent on web-2 has been away since 2026-05-01T12:00:08.000Z; it goes on when it is back, if its limit has not passed by then',
     ]);
     expect(nextOf(causes)).to.equal('systemctl status fraisier-agent (on web-2)');
     expect(chain(aDeployment(), [situation(open, { hosts: away(null) })]).at(-1)).to.equal(
-      'agent_away: the agent on web-2 has never connected; it goes on when it is back',
+      'agent_away: the agent on web-2 has never connected; it goes on when it is back, if its limit has not passed by then',
     );
   });
 
