@@ -178,7 +178,7 @@ describe('the connection', () => {
       await until('the end', () => told(controller.run().events).includes('run succeeded'));
     }));
 
-  describe('cut off', () => {
+  describe('cut off (row 1)', () => {
     it('at any message, loses, repeats and invents nothing', async () => {
       const all = await scenario(() => false);
       expect(all).to.be.greaterThan(30);
@@ -209,7 +209,7 @@ describe('the connection', () => {
         expect(back).to.be.a('string');
       }));
 
-    it('drops a stream on which nobody answers its pings, and dials again', () =>
+    it('drops a stream on which nobody answers its pings, and dials again (row 6)', () =>
       connected({ leaseMs: 150 }, async ({ controller }) => {
         controller.answersPings = false;
         await until('another stream', () => controller.streams > 2);
@@ -313,7 +313,7 @@ describe('the connection', () => {
         await until('another stream', () => controller.streams === 2);
       }));
 
-    it('is refused when it speaks another protocol', () =>
+    it('is refused when it speaks another protocol (row 3)', () =>
       connected({ welcome: { protocolVersion: 7 } }, async ({ pauses }) => {
         await until('the slow pace', () => pauses.includes(60_000));
       }));

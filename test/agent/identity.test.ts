@@ -49,7 +49,7 @@ describe('the identity', () => {
       for (const name of names) expect((await stat(join(folder, 'identity', name))).mode & 0o077).to.equal(0);
     }));
 
-  it('is a whole pair whenever the agent is killed while it is replaced', async () => {
+  it('is a whole pair whenever the agent is killed while it is replaced (row 13)', async () => {
     const [first, second] = [await authority.identity(), await authority.identity()];
     for (let step = 1; step <= 8; step += 1) {
       await withFolder(async (folder) => {
@@ -83,7 +83,7 @@ describe('the identity', () => {
       expect(await store.controllers()).to.deep.equal(['a:9091', 'b:9091']);
     }));
 
-  describe('renewal', () => {
+  describe('renewal (row 13)', () => {
     it('begins when half of the life is used up, and stores what is answered', () =>
       withFolder(async (folder) => {
         const store = new IdentityStore(systemDisk, folder);

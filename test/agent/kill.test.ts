@@ -37,7 +37,7 @@ const KINDS = {
 /** When the agent is killed: with which event in the record, or once the command says that it runs. */
 const MOMENTS = ['before the step', 'inside the step', 'after the step'] as const;
 
-describe('the agent, killed with SIGKILL', () => {
+describe('the agent, killed with SIGKILL (row 2)', () => {
   let authority: TestAuthority;
   before(async () => {
     authority = await aTestAuthority();

@@ -223,7 +223,7 @@ describe('after a restart of the agent', () => {
     }));
 });
 
-describe('an agent killed before any write to its disk', () => {
+describe('an agent killed before any write to its disk (row 2)', () => {
   const assignment = anAssignment([
     aCommand('install'),
     aMigration(),

@@ -190,7 +190,7 @@ describe('a step that says all is settled', () => {
   });
 });
 
-describe('an agent killed before any write of a run with such steps', () => {
+describe('an agent killed before any write of a run with such steps (row 2)', () => {
   const COURSES: Readonly<Record<string, readonly Step[]>> = {
     'hooks that fail and may': [
       aCommand('one'),

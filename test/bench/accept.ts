@@ -36,10 +36,12 @@ fraises:
  */
 export async function webhookAcceptance(): Promise<readonly Figure[]> {
   const addresses = loopbackAddresses();
-  return withCluster({ agents: [], configuration: CONFIGURATION, environment: NO_LIMIT }, ({ http }) =>
-    withBareExpress((bare) =>
+  return withCluster({ agents: [], configuration: CONFIGURATION, environment: NO_LIMIT }, async (cluster) => {
+    // As in a burst behind one that runs: what is queued waits. Otherwise whole deployments would be measured.
+    await cluster.must(['lock', 'bench', 'production', '-m', 'only accepting is measured']);
+    return await withBareExpress((bare) =>
       withAdnanhWebhook(SECRET, async (adnanh) => {
-        const ours = `${http}/webhook`;
+        const ours = `${cluster.http}/webhook`;
         const others = [{ what: 'bare express', url: bare }];
         if (adnanh !== null) others.push({ what: 'adnanh/webhook', url: adnanh });
         for (const url of [ours, ...others.map((one) => one.url)])
@@ -49,8 +51,8 @@ export async function webhookAcceptance(): Promise<readonly Figure[]> {
           figures.push(...(await inTurns(ours, others, connections, addresses)));
         return figures;
       }),
-    ),
-  );
+    );
+  });
 }
 
 interface Other {

@@ -123,7 +123,7 @@ describe('fraisier, when something is wrong', () => {
     }
   });
 
-  it('says which side to upgrade when the protocol is another', async () => {
+  it('says which side to upgrade when the protocol is another (row 3)', async () => {
     desk.controller.speaks = 7;
     try {
       expect(await failure(['list'])).to.deep.equal({

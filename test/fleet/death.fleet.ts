@@ -27,7 +27,7 @@ const INSIDE: readonly { gate: Gate; step: string; agentDied: number; powerLost:
     { gate: 'health', step: 'release health', agentDied: 2, powerLost: 2, begun: false },
   ];
 
-describe('death in the middle of a deployment to real systemd hosts', function () {
+describe('death in the middle of a deployment to real systemd hosts (row 2)', function () {
   this.timeout(150_000);
   let fleet: Fleet;
   let hello: Hello;

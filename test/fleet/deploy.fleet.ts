@@ -68,7 +68,7 @@ describe('a deployment to real systemd hosts, from the laptop', function () {
     }
   });
 
-  it('goes on while the unit of the agent is restarted: the service stays up, nothing is begun again', async () => {
+  it('goes on while the unit of the agent is restarted: the service stays up, nothing is begun again (row 8)', async () => {
     const before = (await hello.answer(h1)).commit;
     const process = await hello.process(h1);
     await gates.close('install');

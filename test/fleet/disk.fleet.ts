@@ -23,7 +23,7 @@ const STEPS = [
   ['prune', 'prune'],
 ] as const;
 
-describe('a disk that is full, on a real systemd host (fault row 9)', function () {
+describe('a disk that is full, on a real systemd host (row 9)', function () {
   this.timeout(120_000);
   let fleet: Fleet;
   let hello: Hello;

@@ -8,7 +8,7 @@ import type { Host } from './lab/host.js';
 const NO_COMMIT = 'c0ffee'.repeat(6) + 'c0ff';
 
 /** What a person reads, word by word: a change here is one they see. */
-describe('an expected failure of each kind, on a real systemd host with a git daemon (fault row 14)', function () {
+describe('an expected failure of each kind, on a real systemd host with a git daemon (row 14)', function () {
   this.timeout(90_000);
   let scene: EachKind;
   let h1: Host;

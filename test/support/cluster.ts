@@ -9,7 +9,7 @@ import { killProcessesBelow } from './leftovers.js';
 import { Program } from './program.js';
 import { runCommand, type CommandOptions, type CommandOutput } from './run-command.js';
 import { testDatabase } from './database.js';
-import { scratchDatabase, type ScratchDatabase } from './scratch-database.js';
+import { endConnections, scratchDatabase, type ScratchDatabase } from './scratch-database.js';
 import { until } from './until.js';
 
 export interface ClusterOptions {
@@ -127,6 +127,18 @@ export class Cluster {
         });
       },
     });
+  }
+
+  /**
+   * SIGKILL to the embedded server, which the controller starts again by itself. On a server that others use too, every
+   * connection to the cluster's database is ended.
+   */
+  async killDatabase(): Promise<void> {
+    if (this.#databaseUrl !== undefined) return endConnections(this.#databaseUrl);
+    const [moved] = await movedDatabase(this.folder);
+    const place = moved ?? join(this.folder, 'controller', 'postgres');
+    const [pid] = (await readFile(join(place, 'data', 'postmaster.pid'), 'utf8')).split('\n');
+    process.kill(Number(pid), 'SIGKILL');
   }
 
   agent(name: string): Program {

@@ -19,6 +19,7 @@ export interface ProgramSpec {
 export class Program {
   readonly #spec: ProgramSpec;
   #child: ChildProcess | undefined;
+  #exit: Promise<unknown> = Promise.resolve();
 
   constructor(spec: ProgramSpec) {
     this.#spec = spec;
@@ -52,7 +53,7 @@ export class Program {
       stdio: ['ignore', log, log],
     });
     closeSync(log);
-    this.#child.on('error', () => undefined);
+    this.#exit = once(this.#child, 'exit').catch(() => undefined);
   }
 
   /** Waits until it does its work; throws, with the end of its log, when it exits before that. */
@@ -105,7 +106,7 @@ export class Program {
   }
 
   async #exited(): Promise<void> {
-    if (this.#child !== undefined && this.running) await once(this.#child, 'exit').catch(() => undefined);
+    if (this.running) await this.#exit;
   }
 
   #howItEnded(): string {

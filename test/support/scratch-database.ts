@@ -18,6 +18,14 @@ export async function scratchDatabase(serverUrl: string): Promise<ScratchDatabas
   return { url: url.href, drop };
 }
 
+/** Ends every other connection to the database of `url`. */
+export async function endConnections(url: string): Promise<void> {
+  await withServer(url, (client) =>
+    client.query(`select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`),
+  );
+}
+
 async function withServer(url: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

@@ -4,7 +4,7 @@ import { startCluster } from '../support/cluster.js';
 import { atEvent, ended, push, SECRET, steps, type Shown } from './deploying.js';
 import { gatedService, LINES_EACH, type Gate, type GatedService } from './gated-service.js';
 
-const VICTIMS = ['agent', 'controller'] as const;
+const VICTIMS = ['agent', 'controller', 'database'] as const;
 type Victim = (typeof VICTIMS)[number];
 
 const STEPS: readonly (readonly [phase: string, step: string])[] = [
@@ -72,7 +72,7 @@ function sample<T>(all: readonly T[], count: number, seed: number): readonly T[]
   }).flat();
 }
 
-describe('death in the middle of a deployment (kill -9)', function () {
+describe('death in the middle of a deployment (kill -9) (row 2)', function () {
   this.timeout(120_000);
   let cluster: Cluster;
   let gated: GatedService;
@@ -173,11 +173,14 @@ describe('death in the middle of a deployment (kill -9)', function () {
   }
 
   async function kill(victim: Victim): Promise<void> {
-    await (victim === 'agent' ? cluster.agent('web-1') : cluster.controller).kill9();
+    if (victim === 'database') await cluster.killDatabase();
+    else await (victim === 'agent' ? cluster.agent('web-1') : cluster.controller).kill9();
   }
 
   async function start(victim: Victim): Promise<void> {
-    await (victim === 'agent' ? cluster.agent('web-1') : cluster.controller).start();
+    // Nobody but its controller brings the database back.
+    if (victim === 'database') await cluster.controller.ready();
+    else await (victim === 'agent' ? cluster.agent('web-1') : cluster.controller).start();
   }
 
   /** Ends every process below the cluster's folder whose command line names this script. */

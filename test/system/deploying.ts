@@ -13,6 +13,8 @@ export interface Shown {
   readonly id: string;
   readonly status: string;
   readonly commit: string;
+  readonly started_at: string;
+  readonly finished_at: string;
   readonly old_version: string | null;
   readonly reason: { readonly code: string; readonly message: string; readonly hint?: string } | null;
   readonly hosts: readonly {

@@ -90,6 +90,17 @@ describe('what is said and recorded', function () {
     ]);
   });
 
+  it('two deploys at the same instant run one after the other (row 10)', async () => {
+    const commits = [await gated.commit('one of two'), await gated.commit('the other of two')];
+    const ask = (commit: string) =>
+      cluster.json<Shown>(['deploy', 'hello', 'production', '--commit', commit, '--no-wait']);
+    const made = await Promise.all(commits.map(ask));
+    const ends = await Promise.all(made.map(({ id }) => ended(cluster, id)));
+    expect(ends.map(({ status }) => status)).to.deep.equal(['succeeded', 'succeeded']);
+    const [first, second] = ends.toSorted((one, other) => one.started_at.localeCompare(other.started_at));
+    expect(Date.parse(second?.started_at ?? '')).to.be.at.least(Date.parse(first?.finished_at ?? ''));
+  });
+
   it('a release that never gets healthy leaves the old one live, and every screen tells the same story', async () => {
     const before = (await gated.service.answer()).commit;
     const id = await push(cluster, gated.service.repository, await gated.commit('broken', false));
@@ -115,7 +126,7 @@ describe('what is said and recorded', function () {
     expect((await cluster.cli(['watch', id])).code, 'exit code of watch').to.equal(1);
   });
 
-  it('a child that ignores SIGTERM and keeps stdout open cannot outlast its timeout', async () => {
+  it('a child that ignores SIGTERM and keeps stdout open cannot outlast its timeout (row 7)', async () => {
     const work = join(cluster.folder, 'hello-work', 'install.sh');
     const original = await readFile(work, 'utf8');
     await writeFile(work, `trap '' TERM\n(trap '' TERM; sleep 300) &\nwhile :; do sleep 1; done\n`);

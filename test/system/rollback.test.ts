@@ -203,7 +203,7 @@ describe('going back', function () {
     await remember(commit);
   });
 
-  it('five failing deployments in a row leave the last good release usable as a target', async () => {
+  it('five failing deployments in a row leave the last good release usable as a target (row 9)', async () => {
     await atLeast(2);
     const current = good.at(-1);
     let last = '';

@@ -82,7 +82,7 @@ async function withServer(
   }
 }
 
-describe('copies of one delivery', function () {
+describe('copies of one delivery (row 11)', function () {
   this.timeout(180_000);
 
   async function copiesDeployOnce(cluster: Cluster, doors: readonly string[]): Promise<void> {
@@ -114,7 +114,7 @@ describe('copies of one delivery', function () {
     ));
 });
 
-describe('a hundred pushes while the first is being deployed', function () {
+describe('a hundred pushes while the first is being deployed (row 10)', function () {
   this.timeout(240_000);
 
   it('run it and the newest; 98 say that they are superseded, and by what; the last commit is live', () =>
@@ -155,7 +155,7 @@ describe('a hundred pushes while the first is being deployed', function () {
     }));
 });
 
-describe('a database that is stopped during a burst', function () {
+describe('a database that is stopped during a burst (row 11)', function () {
   this.timeout(240_000);
 
   it('is answered 503 with when to come again, and the redelivery once it is back deploys each push once', () =>
@@ -190,7 +190,7 @@ describe('a database that is stopped during a burst', function () {
     ));
 });
 
-describe('a controller that is killed while it accepts deliveries', function () {
+describe('a controller that is killed while it accepts deliveries (row 2)', function () {
   this.timeout(240_000);
 
   it('loses nothing that it answered 2xx to, and the redelivery of all deploys each push once', () =>

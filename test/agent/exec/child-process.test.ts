@@ -248,7 +248,7 @@ describe('commands as detached process groups', () => {
       }));
   });
 
-  describe('programs that misbehave', () => {
+  describe('programs that misbehave (row 7)', () => {
     it('does not wait for a child that keeps standard output open', () =>
       withFolder(async (folder) => {
         const spec = aSpec(folder, [program('keeps-stdout-open.sh')]);

@@ -374,7 +374,7 @@ describe('recording what an agent reports', () => {
     expect(edges.memory.state().events).to.have.length(1);
   });
 
-  it('refuses other content, a gap, an illegal move, another host’s run and an unknown one', async () => {
+  it('refuses other content, a gap, an illegal move, another host’s run and an unknown one (row 5)', async () => {
     const { edges, run, epoch } = await dispatched();
     const send = (event: RunEvent, agent = 'web-1') =>
       refused(recordProgress(edges, { agent, epoch }, [{ $case: 'event', value: event }]));

@@ -16,7 +16,7 @@ const refused: [string, (lab: GatewayLab) => Promise<Credentials | null>][] = [
   ['a controller’s', async ({ authority }) => controllerIdentity(authority)],
 ];
 
-describe('the agents’ port, for a peer with', () => {
+describe('the agents’ port, for a peer with (row 4)', () => {
   for (const [title, credentials] of refused) {
     it(`${title}: lets nothing through`, () =>
       withGateway(async (lab) => {

@@ -53,7 +53,7 @@ describe('the agents’ port', () => {
         expect(lab.state().audit.at(-1)).to.include({ actor: 'agent:web-1', action: 'message_refused' });
       }));
 
-    it('ends a stream that says nothing, of which nothing was refused', () =>
+    it('ends a stream that says nothing, of which nothing was refused (row 6)', () =>
       withGateway(
         async (lab) => {
           const { reason } = await lab.connect(await lab.enrol('web-1')).goodbye();
@@ -74,7 +74,7 @@ describe('the agents’ port', () => {
       [PROTOCOL_VERSION + 1, 'upgrade the controller'],
       [0, 'upgrade the agent'],
     ] as const) {
-      it(`refuses protocol ${protocolVersion} with the side to upgrade`, () =>
+      it(`refuses protocol ${protocolVersion} with the side to upgrade (row 3)`, () =>
         withGateway(async (lab) => {
           const { reason } = await lab.greet(await lab.enrol('web-1'), { protocolVersion }).goodbye();
           expect(reason?.code).to.equal('protocol_mismatch');
@@ -116,7 +116,7 @@ describe('the agents’ port', () => {
         expect((await lab.ledger.agent('web-1'))?.leaseExpiresAt?.getTime()).to.be.greaterThan(before);
       }));
 
-    it('ends when no ping comes for the length of a lease, and gives the lease back', () =>
+    it('ends when no ping comes for the length of a lease, and gives the lease back (row 6)', () =>
       withGateway(
         async (lab) => {
           const agent = lab.greet(await lab.enrol('web-1'));
@@ -234,7 +234,7 @@ describe('the agents’ port', () => {
         expect(agent.all('cancel')).to.have.length(1);
       }));
 
-    it('refuses and audits reports on another host’s run', () =>
+    it('refuses and audits reports on another host’s run (row 5)', () =>
       withGateway(async (lab) => {
         await aPendingRun(lab, 'web-2');
         const agent = lab.greet(await lab.enrol('web-1'));
@@ -245,7 +245,7 @@ describe('the agents’ port', () => {
         expect((await lab.ledger.run('r_1'))?.status).to.equal('pending');
       }));
 
-    it('refuses and audits a gap in the numbers', () =>
+    it('refuses and audits a gap in the numbers (row 5)', () =>
       withGateway(async (lab) => {
         await aPendingRun(lab, 'web-1');
         const agent = lab.greet(await lab.enrol('web-1'));
@@ -262,7 +262,7 @@ describe('the agents’ port', () => {
         expect((await agent.goodbye()).reason?.message).to.equal('a second hello came on the same stream');
       }));
 
-    it('ends the stream for a message of 5 MB, and goes on serving others', () =>
+    it('ends the stream for a message of 5 MB, and goes on serving others (row 5)', () =>
       withGateway(async (lab) => {
         const agent = lab.greet(await lab.enrol('web-1'));
         await agent.hear('welcome');
@@ -385,7 +385,7 @@ describe('the agents’ port', () => {
         expect(agent.all('renewed')).to.deep.equal([]);
       }));
 
-    it('renews them over the stream, for the name the agent has', () =>
+    it('renews them over the stream, for the name the agent has (row 13)', () =>
       withGateway(async (lab) => {
         const agent = lab.greet(await lab.enrol('web-1'));
         await agent.hear('welcome');

@@ -109,7 +109,7 @@ describe('the service of people and CI', () => {
       expect((await stat(socket.replace(/\/[^/]*$/, ''))).mode & 0o027).to.equal(0);
     }));
 
-  it('refuses another protocol, naming the side to upgrade, and lets generic tools through', () =>
+  it('refuses another protocol (row 3), naming the side to upgrade, and lets generic tools through', () =>
     withCallers(async ({ local }) => {
       const newer = local.metadata(String(PROTOCOL_VERSION + 1));
       const { code, message } = await refused(local.ask('whoAmI', {}, newer));

@@ -103,7 +103,7 @@ describe('watching a deployment', () => {
       }
     }));
 
-  it('tells what a host reports after the end, behind the end', () =>
+  it('tells what a host reports after the end, behind the end (row 5)', () =>
     withCallers(async (lab) => {
       await queued(lab.edges);
       await play(lab.edges);

@@ -50,7 +50,7 @@ async function refusal(work: Promise<unknown>): Promise<ErrorCode> {
   return (await refused(work)).code as ErrorCode;
 }
 
-describe('enrolling an agent', () => {
+describe('enrolling an agent (row 4)', () => {
   it('gives name and labels of the token, whatever the request says, and audits it', async () => {
     const lab = aLab();
     const { csrPem } = await aSigningRequest();

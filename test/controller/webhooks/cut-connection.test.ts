@@ -36,7 +36,7 @@ function cutAt(db: Knex, n: number, moment: Moment): () => boolean {
   };
 }
 
-describe('a database connection that is cut while a delivery is accepted', function () {
+describe('a database connection that is cut while a delivery is accepted (row 1)', function () {
   this.timeout(120_000);
 
   for (const moment of ['before it is sent', 'once it is sent, before its answer'] as const) {

@@ -104,7 +104,7 @@ const ODD: readonly unknown[] = [
 for (const subject of SUBJECTS.filter(
   (one, i) => i === SUBJECTS.findIndex((other) => other.form === one.form),
 )) {
-  describe(`the delivery ${subject.name}`, function () {
+  describe(`the delivery ${subject.name} (row 15)`, function () {
     this.timeout(60_000);
 
     it('with any one field replaced is refused, ignored, or deploys what it names', async () => {
@@ -120,7 +120,7 @@ for (const subject of SUBJECTS.filter(
   });
 }
 
-describe('deliveries of all git hosts', function () {
+describe('deliveries of all git hosts (row 15)', function () {
   this.timeout(60_000);
 
   for (const [name, open, numRuns] of STORES) {

@@ -26,7 +26,7 @@ const STORES: readonly (readonly [name: string, open: () => Promise<Store>, numR
   ['PostgreSQL', postgresStore, 150],
 ];
 
-describe('over HTTP', function () {
+describe('over HTTP (row 15)', function () {
   this.timeout(60_000);
 
   it('every example of GitHub is answered, and only pushes to a branch that is deployed start anything', async () => {
