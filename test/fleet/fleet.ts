@@ -9,9 +9,9 @@ import { until } from '../support/until.js';
 import type { Host } from './lab/host.js';
 import { startLab, type Lab } from './lab/lab.js';
 
-/** Hosts that run agents, in the order of rollouts; one more is the laptop. */
+/** Hosts that run agents, in the order of rollouts, unless a suite wants others; one more is the laptop. */
 export const SERVERS = ['h1', 'h2'] as const;
-export type Server = (typeof SERVERS)[number];
+export type Server = `h${number}`;
 const LAPTOP = 'laptop';
 /** Who sits at the laptop, and what the services run as: an ordinary user of every host. */
 export const USER = 'deploy';
@@ -21,9 +21,9 @@ const REPOSITORIES_PORT = 80;
 const SECRET = 'a-webhook-secret-for-the-fleet';
 
 /** Boots the hosts, starts the controller and logs the laptop in with the first token; leaves nothing behind when it throws. */
-export async function startFleet(): Promise<Fleet> {
-  const lab = await startLab({ hosts: [...SERVERS, LAPTOP] });
-  const fleet = new Fleet(lab);
+export async function startFleet(servers: readonly Server[] = SERVERS): Promise<Fleet> {
+  const lab = await startLab({ hosts: [...servers, LAPTOP] });
+  const fleet = new Fleet(lab, servers);
   try {
     await fleet.start();
     return fleet;
@@ -36,6 +36,8 @@ export async function startFleet(): Promise<Fleet> {
 /** A controller on a machine of its own, hosts for agents, and a laptop with the command line, on one network. */
 export class Fleet {
   readonly lab: Lab;
+  /** The hosts of agents, in the order of rollouts. */
+  readonly servers: readonly Server[];
   readonly controller: Program;
   /** Bare repositories below it are served to the hosts as `<repositoriesUrl>/NAME.git`. */
   readonly repositories: string;
@@ -43,8 +45,9 @@ export class Fleet {
   readonly #git: Program;
   readonly #tokenFile: string;
 
-  constructor(lab: Lab) {
+  constructor(lab: Lab, servers: readonly Server[]) {
     this.lab = lab;
+    this.servers = servers;
     this.repositories = join(lab.folder, 'repositories');
     this.repositoriesUrl = `http://${lab.address}`;
     this.#tokenFile = join(lab.folder, 'first-token');
@@ -147,7 +150,7 @@ export class Fleet {
 
   /** The ends of the logs of the controller and of every agent that can be asked, for a test that failed. */
   async logs(): Promise<string> {
-    const agents = SERVERS.map(async (name) => {
+    const agents = this.servers.map(async (name) => {
       const journal = [
         'journalctl',
         '--no-pager',

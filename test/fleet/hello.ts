@@ -26,11 +26,13 @@ export interface Hello {
 }
 
 /** A fleet that has the service's configuration and agents on every server; leaves nothing behind when it throws. */
-export async function startHelloFleet(): Promise<{ fleet: Fleet; hello: Hello }> {
-  const fleet = await startFleet();
+export async function startHelloFleet(
+  servers: readonly Server[] = SERVERS,
+): Promise<{ fleet: Fleet; hello: Hello }> {
+  const fleet = await startFleet(servers);
   try {
     const hello = await makeHello(fleet);
-    await Promise.all(SERVERS.map((server) => installAgent(fleet, server, hello.allowing)));
+    await Promise.all(servers.map((server) => installAgent(fleet, server, hello.allowing)));
     await fleet.apply(hello.configuration);
     return { fleet, hello };
   } catch (error) {
@@ -54,11 +56,11 @@ export async function makeHello(fleet: Fleet): Promise<Hello> {
     'migrations.txt': '',
   };
   for (const [name, text] of Object.entries(sources)) await writeFile(join(work, name), text);
-  for (const name of SERVERS) await prepare(fleet.server(name), service);
+  await Promise.all(fleet.servers.map((name) => prepare(fleet.server(name), service)));
   const repository = `${fleet.repositoriesUrl}/hello.git`;
   let migrations = 0;
   return {
-    configuration: configuration(service, repository),
+    configuration: configuration(service, repository, fleet.servers),
     repository,
     allowing: [
       ...['--repository', repository, '--path', APP_PATH, '--unit', 'hello.service', '--user', USER],
@@ -79,7 +81,7 @@ export async function makeHello(fleet: Fleet): Promise<Hello> {
       return Number(await host.must(['systemctl', 'show', '--property=MainPID', '--value', 'hello.service']));
     },
     async migrations() {
-      const applied = await readFile(join(fleet.server(SERVERS[0]).root, GATES, 'database'), 'utf8');
+      const applied = await readFile(join(fleet.server('h1').root, GATES, 'database'), 'utf8');
       return applied.split('\n').filter((line) => line !== '');
     },
   };
@@ -120,7 +122,7 @@ WantedBy=multi-user.target
 `;
 }
 
-function configuration({ url }: SampleService, repository: string): string {
+function configuration({ url }: SampleService, repository: string, servers: readonly Server[]): string {
   return `name: fleet
 git: { provider: github, github: { webhook_secret: "\${GITHUB_WEBHOOK_SECRET}" } }
 fraises:
@@ -132,7 +134,7 @@ fraises:
     environments:
       production:
         branch: main
-        hosts: [${SERVERS.join(', ')}]
+        hosts: [${servers.join(', ')}]
         app_path: ${APP_PATH}
         user: ${USER}
         systemd_service: hello.service

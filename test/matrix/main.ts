@@ -4,7 +4,7 @@ import { packageRoot } from '../../proto/package-root.js';
 import { mocha } from './mocha.js';
 import { render } from './render.js';
 
-const TESTS = ['{agent,cli,controller,proto,system}/**/*.test.js', 'fleet/*.fleet.js', 'tools/*.tools.js'];
+const TESTS = ['{agent,cli,controller,proto,system}/**/*.test.js', 'fleet/*.fleet.js'];
 
 /** Plays every death of row 2 (ten minutes on two cores) and writes docs/fault-matrix.md; 1 when one was not as it must be. */
 async function main(): Promise<number> {

@@ -31,11 +31,16 @@ export async function mocha(
     const bin = join(packageRoot(), 'node_modules', 'mocha', 'bin', 'mocha.js');
     const reporter = ['--reporter', 'json', '--reporter-option', `output=${output}`];
     const child = spawn(process.execPath, [bin, '--exit', ...reporter, ...args], {
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...environment },
     });
-    await once(child, 'exit');
-    const { tests } = JSON.parse(await readFile(output, 'utf8')) as { tests: readonly Reported[] };
+    const said: string[] = [];
+    child.stdout.on('data', (text: Buffer) => said.push(String(text)));
+    await once(child, 'close');
+    const told = await readFile(output, 'utf8').catch(() => {
+      throw new Error(`mocha ${args.join(' ')} told nothing:\n${said.join('').slice(-2_000)}`);
+    });
+    const { tests } = JSON.parse(told) as { tests: readonly Reported[] };
     return tests.map(({ file, title, fullTitle, err }) => ({
       file: file.replace(/^.*\/dist\/test\//, '').replace(/\.js$/, ''),
       ...{ title, fullTitle, passed: Object.keys(err).length === 0 },
