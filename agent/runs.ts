@@ -7,7 +7,6 @@ import { createRunFolder, openRunFolder, type RunFolder } from './run-folder.js'
 import type { RunPorts } from './run-ports.js';
 import { executeRun } from './run.js';
 import { serialKeys } from './serial-keys.js';
-import { isCode } from './steps/ends.js';
 import { pruneTombstones } from './tombstones.js';
 import { traceOf } from './trace.js';
 import { Turns } from './turns.js';
@@ -18,7 +17,7 @@ const BROKEN_PAUSE_MS = 30_000;
 /** A run the record gave up is reported this many times before it is forgotten unacknowledged. */
 const LATE_REPORTS = 3;
 const BURIED_PER_PRUNE = 25;
-/** Kept free so that a deployment that filled the disk can be taken back. */
+/** Kept free, but while something is taken back: what filled the disk may be the reason. */
 const RESERVE_BYTES = 1024 * 1024;
 const WAYS_BACK: readonly Phase[] = [Phase.UNDO, Phase.MIGRATE_DOWN];
 
@@ -59,7 +58,6 @@ export class Runs {
   async open(): Promise<void> {
     const { disk, clock } = this.#ports;
     await disk.makeFolder(this.#folder);
-    await this.#keepReserve();
     for (const runId of await pruneTombstones(disk, this.#folder, clock.now())) this.#over.add(runId);
     const left: { folder: RunFolder; started: boolean }[] = [];
     for (const name of await disk.list(this.#folder)) {
@@ -67,6 +65,7 @@ export class Runs {
       if (folder !== null) left.push({ folder, started: folder.journal.lastSeq > 0 });
     }
     const inOrder = [...left.filter(({ started }) => started), ...left.filter(({ started }) => !started)];
+    await this.#keepReserve(inOrder);
     for (const { folder } of inOrder) this.#begin(folder);
   }
 
@@ -86,11 +85,12 @@ export class Runs {
   async accept(assignment: Assignment): Promise<void> {
     refuseBadNames(assignment);
     if (this.#known.has(assignment.runId) || this.#over.has(assignment.runId)) return;
-    this.#begin(await this.#makeFolder(assignment, WAYS_BACK.includes(assignment.phase)));
+    // Not only for want of it: what a finished run leaves is room for the folder, and not for the work.
+    if (isWayBack(assignment)) await this.#ports.disk.remove(this.#reserve);
+    this.#begin(await this.#makeFolder(assignment));
   }
 
-  /** On a full disk what is kept for it is given up for a way back, once. */
-  async #makeFolder(assignment: Assignment, mayTakeReserve: boolean): Promise<RunFolder> {
+  async #makeFolder(assignment: Assignment): Promise<RunFolder> {
     const { disk } = this.#ports;
     const path = join(this.#folder, assignment.runId);
     try {
@@ -100,15 +100,14 @@ export class Runs {
       await disk.remove(path).catch((err: unknown) => {
         this.#ports.logger.warn({ err, run: assignment.runId }, 'what was begun of a run cannot be removed');
       });
-      if (!mayTakeReserve || !isCode(error, 'ENOSPC', 'EDQUOT')) throw error;
+      throw error;
     }
-    await disk.remove(this.#reserve);
-    return this.#makeFolder(assignment, false);
   }
 
   /** Room is taken while there is some; a disk that is full now gives none, which a way back would notice too late. */
-  async #keepReserve(): Promise<void> {
+  async #keepReserve(beside: readonly Pick<KnownRun, 'folder'>[]): Promise<void> {
     const { disk } = this.#ports;
+    if (beside.some(({ folder }) => isWayBack(folder.assignment))) return;
     if ((await disk.size(this.#reserve)) === RESERVE_BYTES) return;
     await disk.writeLoosely(this.#reserve, new Uint8Array(RESERVE_BYTES)).catch((err: unknown) => {
       this.#ports.logger.warn({ err, file: this.#reserve }, 'no room can be kept free for a way back');
@@ -207,7 +206,7 @@ export class Runs {
     this.#over.add(run.folder.runId);
     await run.folder.finish(this.#ports.clock.now());
     this.changed.notify();
-    await this.#keepReserve();
+    await this.#keepReserve(this.unfinished());
     await this.#pruneNowAndThen();
   }
 
@@ -217,6 +216,10 @@ export class Runs {
     if (this.#buried % BURIED_PER_PRUNE !== 0) return;
     await pruneTombstones(this.#ports.disk, this.#folder, this.#ports.clock.now());
   }
+}
+
+function isWayBack({ phase }: Assignment): boolean {
+  return WAYS_BACK.includes(phase);
 }
 
 function refuseBadNames({ runId, steps, target }: Assignment): void {

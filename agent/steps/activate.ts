@@ -16,6 +16,7 @@ import {
   writeReleaseMark,
 } from './release-layout.js';
 import type { RunStep, StepContext, StepEnd } from './step.js';
+import { takeProofBack } from './take-proof-back.js';
 
 /**
  * Makes the release live: `current` is swapped by rename(2), so it always points to one whole release. With the layout
@@ -50,10 +51,15 @@ async function swap(commit: string, context: StepContext): Promise<StepEnd> {
   if (live === commit) return succeeded({ summary: 'live already' });
   // Before the swap: what was live is known then, whatever happens in between.
   const previous = live === '' ? null : live;
-  const activated = { ...mark, activatedAt: context.now().toISOString(), previous };
+  const { provenGoodAt } = mark;
+  const activated = {
+    ...{ ...mark, activatedAt: context.now().toISOString(), previous },
+    ...(provenGoodAt === null ? {} : { provenBefore: provenGoodAt }),
+  };
   // Going back needs no room on the disk, which may be why: what was live before has its mark.
   const hasMark = context.phase === Phase.UNDO && mark.activatedAt !== null;
   if (!hasMark) await writeReleaseMark(context.target, activated);
+  if (context.phase === Phase.UNDO) await takeProofBack(commit, context);
   const beside = join(app, '.current.new');
   await rm(beside, { force: true });
   await symlink(`releases/${commit}`, beside);

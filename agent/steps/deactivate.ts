@@ -9,6 +9,7 @@ import { removeOurs, stopForGood } from './put-units.js';
 import { kindOfCurrent, layoutOf, liveRelease, syncFolder } from './release-layout.js';
 import { noSystemd } from './restart.js';
 import type { RunStep, StepContext, StepEnd } from './step.js';
+import { takeProofBack } from './take-proof-back.js';
 
 /**
  * A first release failed and there is none to go back to: its unit is stopped, `current` removed, and of a scheduled
@@ -56,6 +57,7 @@ async function removeCurrent(context: StepContext): Promise<StepEnd> {
   const { app, current } = layoutOf(context.target);
   const ours = (await kindOfCurrent(context.target)) === 'link' && (await liveRelease(context.target)) !== '';
   if (!ours) return succeeded({ summary: 'nothing was live' });
+  await takeProofBack('', context);
   await rm(current);
   await syncFolder(app);
   return succeeded({ summary: 'nothing is live now' });

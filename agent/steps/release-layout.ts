@@ -44,6 +44,8 @@ export interface ReleaseMark {
   readonly stagedAt: string;
   readonly activatedAt: string | null;
   readonly provenGoodAt: string | null;
+  /** That of earlier deployments, which is left when this one is taken back; absent: none. */
+  readonly provenBefore?: string;
   /** What was live when this one was activated. */
   readonly previous: string | null;
   /** Steps that are done once per release and succeeded in it, each with the digest of the command it ran. */
@@ -58,9 +60,12 @@ export async function readReleaseMark(
   try {
     const mark = JSON.parse(await readFile(markFile(target, commit), 'utf8')) as Partial<ReleaseMark> | null;
     if (typeof mark?.stagedAt !== 'string') return null;
-    const { stagedAt, activatedAt = null, provenGoodAt = null, previous = null, done } = mark;
-    const known = { commit, stagedAt, activatedAt, provenGoodAt, previous };
-    return done === undefined ? known : { ...known, done };
+    const { stagedAt, activatedAt = null, provenGoodAt = null, previous = null, provenBefore, done } = mark;
+    return {
+      ...{ commit, stagedAt, activatedAt, provenGoodAt, previous },
+      ...(provenBefore === undefined ? {} : { provenBefore }),
+      ...(done === undefined ? {} : { done }),
+    };
   } catch (error) {
     if (isCode(error, 'ENOENT') || error instanceof SyntaxError) return null;
     throw error;

@@ -7,11 +7,13 @@ import type { Surroundings } from './build-environment.js';
 import { error, warning } from './finding.js';
 import type { Finding } from './finding.js';
 import type { Settings } from './inherit-settings.js';
+import { repositoryWarning } from './repository-fault.js';
 
 /** What the shape alone cannot tell: settings of one environment that are missing or contradict each other. */
 export function checkEnvironment(around: Surroundings, settings: Settings): readonly Finding[] {
   return [
     ...settings.findings,
+    ...checkRepository(settings),
     ...checkPlace(settings),
     ...writtenSecrets(settings.values.webhook_secret, settings.pathOf('webhook_secret')).flatMap(checkSecret),
     ...checkRestart(settings),
@@ -20,6 +22,11 @@ export function checkEnvironment(around: Surroundings, settings: Settings): read
     ...checkDatabase(around, settings),
     ...checkHealth(around, settings),
   ];
+}
+
+function checkRepository({ values: { repository }, pathOf }: Settings): readonly Finding[] {
+  const message = repository === undefined ? null : repositoryWarning(repository);
+  return message === null ? [] : [warning(pathOf('repository'), message)];
 }
 
 function checkPlace({ values, pathOf }: Settings): readonly Finding[] {

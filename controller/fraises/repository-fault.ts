@@ -1,4 +1,4 @@
-const URL_FORM = /^(https?|ssh|file):\/\/([^/\s]*)(\/[^\s]*)$/i;
+const URL_FORM = /^(https?|ssh|git|file):\/\/([^/\s]*)(\/[^\s]*)$/i;
 const SCP_FORM = /^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9_.-]*:(?![:/\\]{2}|:)[^\s-][^\s]*$/;
 const PATH_FORM = /^\/[^\p{Cc}]+$/u;
 
@@ -17,7 +17,8 @@ export function repositoryFault(written: string): string | null {
       'give git its credentials on the host (a deploy key, or a credential helper of the user the agent runs as)'
     );
   }
-  const host = authority.slice(cut + 1);
+  // Over git:// nobody logs in: git would take the name for a part of the host.
+  const host = /^git$/i.test(scheme) ? authority : authority.slice(cut + 1);
   const hostNeeded = scheme.toLowerCase() !== 'file';
   const goodHost = hostNeeded ? /^[A-Za-z0-9[][^@]*$/.test(host) : host === '' || host === 'localhost';
   return goodHost && path !== '/' ? null : ALLOWED;
@@ -27,4 +28,14 @@ export function repositoryFault(written: string): string | null {
 function holdsCredentials(scheme: string, userInfo: string): boolean {
   if (userInfo.includes(':')) return true;
   return scheme.startsWith('http') && userInfo !== '' && userInfo !== 'git';
+}
+
+/** What a person should know of an address that may be used, or null. */
+export function repositoryWarning(written: string): string | null {
+  const [, scheme] = /^(git|http):\/\//i.exec(written) ?? [];
+  if (scheme === undefined) return null;
+  return (
+    `${scheme.toLowerCase()}:// is neither encrypted nor authenticated: whoever is in between can read the code, and say where a ` +
+    'branch is (a commit that a webhook names is fetched by its hash); use https:// or ssh:// where you can'
+  );
 }

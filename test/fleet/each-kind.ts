@@ -1,11 +1,10 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { plainEnvironment } from '../support/fraisier-program.js';
-import { Program } from '../support/program.js';
 import { mustRun } from '../support/run-command.js';
-import { until } from '../support/until.js';
 import { installAgent } from './agent-unit.js';
 import { startFleet, USER, type Fleet } from './fleet.js';
+import { exported, exportMark, gitDaemon } from './git-daemon.js';
 import { makeRepository, type Repository } from './kinds.js';
 import type { Host } from './lab/host.js';
 
@@ -62,9 +61,8 @@ export async function startEachKind(): Promise<EachKind> {
   try {
     const code = await makeRepository(fleet, 'all');
     await code.commit(SOURCES);
-    const scene = sceneOf(fleet, code, stop);
-    await scene.serve(true);
     await daemon.start();
+    const scene = sceneOf(fleet, code, await exported(fleet, 'all'), stop);
     await prepare(fleet.server('h1'), scene.url);
     await installAgent(fleet, 'h1', [
       ...['--repository', scene.url, '--user', USER],
@@ -81,23 +79,7 @@ export async function startEachKind(): Promise<EachKind> {
   }
 }
 
-function gitDaemon({ lab, repositories }: Fleet): Program {
-  const flags = ['--reuseaddr', `--base-path=${repositories}`, `--listen=${lab.address}`];
-  const asked = ['git', 'ls-remote', `git://${lab.address}/all.git`];
-  return new Program({
-    name: 'git daemon',
-    argv: lab.argv(['git', 'daemon', ...flags]),
-    environment: plainEnvironment(),
-    cwd: lab.folder,
-    logFile: join(lab.folder, 'git-daemon.log'),
-    ready: async (signal) => {
-      const answers = async () => (await lab.exec(asked)).code === 0;
-      await until('git daemon to answer', answers, { everyMs: 100, signal });
-    },
-  });
-}
-
-function sceneOf(fleet: Fleet, code: Repository, stop: () => Promise<void>): EachKind {
+function sceneOf(fleet: Fleet, code: Repository, url: string, stop: () => Promise<void>): EachKind {
   const [bare, work] = ['all.git', 'all-work'].map((name) => join(fleet.repositories, name)) as [
     string,
     string,
@@ -109,7 +91,7 @@ function sceneOf(fleet: Fleet, code: Repository, stop: () => Promise<void>): Eac
     code.commit({ ...GREEN, 'count.txt': `${++commits}`, ...files });
   return {
     fleet,
-    url: `git://${fleet.lab.address}/all.git`,
+    url,
     commit,
     async forcePushed() {
       const gone = await commit();
@@ -118,8 +100,10 @@ function sceneOf(fleet: Fleet, code: Repository, stop: () => Promise<void>): Eac
       await git(bare, 'gc', '--quiet', '--prune=now');
       return gone;
     },
-    serve: async (served) =>
-      served ? writeFile(join(bare, 'git-daemon-export-ok'), '') : rm(join(bare, 'git-daemon-export-ok')),
+    async serve(served) {
+      if (served) await exported(fleet, 'all');
+      else await rm(exportMark(fleet, 'all'));
+    },
     apply: (how) => fleet.apply(configuration(how?.unit)),
     stop,
   };

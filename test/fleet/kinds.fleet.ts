@@ -5,24 +5,26 @@ import { expect } from 'chai';
 import { until } from '../support/until.js';
 import { atEvent, ended, follow, steps, type Deployed } from './deploying.js';
 import { type Fleet } from './fleet.js';
-import { MARKS, SCRIPT, service, startKinds, timer, UNITS, type Repository } from './kinds.js';
+import { MARKS, SCRIPT, service, startKinds, timer, UNITS, type Kinds, type Repository } from './kinds.js';
 import type { Host } from './lab/host.js';
 
-describe('etl and scheduled fraises on a real systemd host', function () {
+describe('fraises of each kind on a real systemd host', function () {
   this.timeout(60_000);
+  let kinds: Kinds;
   let fleet: Fleet;
   let etl: Repository;
   let reports: Repository;
   let h1: Host;
 
   before(async () => {
-    ({ fleet, etl, reports } = await startKinds());
+    kinds = await startKinds();
+    ({ fleet, etl, reports } = kinds);
     h1 = fleet.server('h1');
     await etl.commit({ 'run.py': SCRIPT });
   });
 
   // Not there when it could not be started.
-  after(() => (fleet as Fleet | undefined)?.stop());
+  after(() => (kinds as Kinds | undefined)?.stop());
 
   function deploy(fraise: string, ...flags: readonly string[]): Promise<Deployed> {
     const deployed = follow(fleet, ['deploy', fraise, 'production', ...flags]);
@@ -47,6 +49,21 @@ describe('etl and scheduled fraises on a real systemd host', function () {
   const mark = (name: string) => join(h1.root, MARKS, name);
   const done = async (name: string) =>
     (await readFile(mark(`${name}.done`), 'utf8').catch(() => '')).split('\n');
+
+  describe('an api from the same git daemon', () => {
+    it('is deployed from a branch, and from a push; that nobody vouches for the server is said', async () => {
+      const { url, commit } = kinds.site;
+      const first = await commit({ 'serve.sh': 'exec sleep infinity\n' });
+      expectSucceeded(await deploy('site'));
+      expect(await live('site')).to.equal(first);
+      const pushed = await commit({ 'more.txt': 'more' });
+      const [id = ''] = await fleet.pushToAll(url, pushed);
+      expect((await ended(fleet, id)).status).to.equal('succeeded');
+      expect(await live('site')).to.equal(pushed);
+      const said = await fleet.must(['validate', '/home/deploy/fraises.yaml', '--json']);
+      expect(said).to.contain('git:// is neither encrypted nor authenticated');
+    });
+  });
 
   describe('an etl', () => {
     it('is deployed: its script is looked at and not run', async () => {

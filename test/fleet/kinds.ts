@@ -4,6 +4,7 @@ import { plainEnvironment } from '../support/fraisier-program.js';
 import { mustRun } from '../support/run-command.js';
 import { installAgent } from './agent-unit.js';
 import { startFleet, USER, type Fleet } from './fleet.js';
+import { exported, gitDaemon } from './git-daemon.js';
 
 /** Where runs stand still while `hold` is there, and say what they did in `done`. */
 export const MARKS = '/srv/marks';
@@ -42,26 +43,59 @@ export interface Repository {
   readonly commit: (files: Readonly<Record<string, string | null>>) => Promise<string>;
 }
 
-/** A fleet with an agent on h1 that may be given the two etl fraises and the scheduled one; leaves nothing behind when it throws. */
-export async function startKinds(): Promise<{ fleet: Fleet; etl: Repository; reports: Repository }> {
+/** Where the three kinds come from: `loader` over HTTP, all else from a real `git daemon`. */
+export interface Kinds {
+  readonly fleet: Fleet;
+  readonly etl: Repository;
+  readonly reports: Repository;
+  readonly site: Repository;
+  stop(): Promise<void>;
+}
+
+/** A fleet with an agent on h1 that may be given two etl fraises, a scheduled one and an api; leaves nothing behind when it throws. */
+export async function startKinds(): Promise<Kinds> {
   const fleet = await startFleet();
+  const daemon = gitDaemon(fleet);
+  const stop = async (): Promise<void> => {
+    await daemon.stop();
+    await fleet.stop();
+  };
   try {
-    const etl = await makeRepository(fleet, 'etl');
-    const reports = await makeRepository(fleet, 'reports');
-    await fleet.server('h1').must(['install', '-d', '-o', USER, MARKS]);
-    await installAgent(fleet, 'h1', [
-      ...['--repository', `${fleet.repositoriesUrl}/*`, '--user', USER, '--command', 'run.py'],
-      ...['/srv/nightly', '/srv/loader', '/srv/reports'].flatMap((path) => ['--path', path]),
-      ...['reports-daily', 'reports-weekly'].flatMap((job) => ['--unit', job, '--unit', `${job}.timer`]),
-      ...['--unit-file', 'reports-*.timer', '--unit-file', 'reports-*.service'],
-    ]);
-    await fleet.apply(configuration(etl, reports));
-    return { fleet, etl, reports };
+    await daemon.start();
+    const loader = await makeRepository(fleet, 'etl');
+    const etl = { ...loader, url: await exported(fleet, 'etl') };
+    const reports = await fromDaemon(fleet, 'reports');
+    const site = await fromDaemon(fleet, 'site');
+    await prepare(fleet);
+    const repositories = [etl, loader, reports, site].flatMap(({ url }) => ['--repository', url]);
+    await installAgent(fleet, 'h1', [...repositories, ...ALLOWING]);
+    await fleet.apply(configuration({ etl, loader, reports, site }));
+    return { fleet, etl, reports, site, stop };
   } catch (error) {
     const why = new Error(`${String(error)}\n\n${await fleet.logs()}`, { cause: error });
-    await fleet.stop();
+    await stop();
     throw why;
   }
+}
+
+const ALLOWING = [
+  ...['--user', USER, '--command', 'run.py'],
+  ...['/srv/nightly', '/srv/loader', '/srv/reports', '/srv/site'].flatMap((path) => ['--path', path]),
+  ...['reports-daily', 'reports-weekly'].flatMap((job) => ['--unit', job, '--unit', `${job}.timer`]),
+  ...['--unit-file', 'reports-*.timer', '--unit-file', 'reports-*.service', '--unit', 'site'],
+];
+
+/** What every host has that the three run on. */
+async function prepare(fleet: Fleet): Promise<void> {
+  const h1 = fleet.server('h1');
+  await h1.must(['install', '-d', '-o', USER, MARKS]);
+  const start = 'WorkingDirectory=/srv/site/current\nExecStart=/bin/sh serve.sh';
+  await writeFile(join(h1.root, 'etc/systemd/system/site.service'), `[Service]\nUser=${USER}\n${start}\n`);
+  await h1.must(['systemctl', 'daemon-reload']);
+}
+
+async function fromDaemon(fleet: Fleet, name: string): Promise<Repository> {
+  return { ...(await makeRepository(fleet, name)), url: await exported(fleet, name) };
 }
 
 /** A repository that is served over HTTP; new. */
@@ -90,10 +124,21 @@ function git(folder: string, ...args: readonly string[]): Promise<string> {
   return mustRun(['git', ...who, ...args], { cwd: folder, environment: plainEnvironment() });
 }
 
-function configuration(etl: Repository, reports: Repository): string {
+function configuration({
+  etl,
+  loader,
+  reports,
+  site,
+}: Readonly<Record<'etl' | 'loader' | 'reports' | 'site', Repository>>): string {
   const common = `branch: main, hosts: [h1], user: ${USER}, while_running: { wait: 4s }`;
   return `name: fleet
+git: { provider: github, github: { webhook_secret: "\${GITHUB_WEBHOOK_SECRET}" } }
 fraises:
+  site:
+    type: api
+    repository: ${site.url}
+    environments:
+      production: { app_path: /srv/site, branch: main, hosts: [h1], user: ${USER}, systemd_service: site, health_check: { systemd: true } }
   nightly:
     type: etl
     repository: ${etl.url}
@@ -101,7 +146,7 @@ fraises:
       production: { app_path: /srv/nightly, script_path: run.py, ${common} }
   loader:
     type: etl
-    repository: ${etl.url}
+    repository: ${loader.url}
     environments:
       production: { app_path: /srv/loader, script_path: run.py, run: after_deploy, run_timeout: 30s, ${common} }
   reports:

@@ -60,11 +60,15 @@ const WAYS: readonly Way[] = [
   },
 ];
 
-/** Where it fails: before anything live was touched, or after. */
-const ENDS: Readonly<Record<Place, string>> = {
-  installs: 'failed',
-  migrates: 'rolled_back',
-  loads: 'rolled_back',
+/** How it ends where it fails: before anything live was touched, or after; with the code of the command, or that of the place. */
+const ENDS: Readonly<Record<Place, { readonly status: string; readonly code: (said: string) => string }>> = {
+  installs: { status: 'failed', code: (said) => said },
+  migrates: { status: 'rolled_back', code: () => 'migration_failed' },
+  loads: { status: 'rolled_back', code: (said) => said },
+  plans: {
+    status: 'rolled_back',
+    code: (said) => (said === 'command_failed' ? 'hook_failed' : said),
+  },
 };
 
 describe('children that misbehave, on a real systemd host', function () {
@@ -91,7 +95,7 @@ describe('children that misbehave, on a real systemd host', function () {
   });
 
   for (const way of WAYS) {
-    it(`row 7: one that ${way.title} ends as the contract says, in the install, the migration and the script`, async () => {
+    it(`row 7: one that ${way.title} ends as the contract says, in the install, the migration, the script and the hook`, async () => {
       const before = await Promise.all(PLACES.map(({ fraise }) => live(fraise)));
       const commit = await code.commit({ 'way.sh': way.script });
       const ends = await deployAll();
@@ -156,9 +160,9 @@ describe('children that misbehave, on a real systemd host', function () {
       expectEnd({ shown: await ended(fleet, end.shown.id) }, 'rolled_back');
       return;
     }
-    expectEnd(end, ENDS[fraise]);
-    const failed = fraise === 'migrates' ? 'migration_failed' : said.code;
-    expect(end.shown.reason?.code, what).to.equal(failed);
+    const { status, code: codeOf } = ENDS[fraise];
+    expectEnd(end, status);
+    expect(end.shown.reason?.code, what).to.equal(codeOf(said.code));
     expect(end.shown.reason?.message, what).to.match(said.message);
   }
 
@@ -171,6 +175,7 @@ describe('children that misbehave, on a real systemd host', function () {
 
   async function expectNothingLeft(): Promise<void> {
     expect(await new AgentUnit(h1).transientUnits()).to.deep.equal([]);
+    expect((await h1.must(['systemctl', 'is-active', 'plans.timer'])).trim()).to.equal('active');
     expect((await h1.exec(['pgrep', '--full', LEFTOVER])).stdout, 'processes left').to.equal('');
     const kept = await h1.must(['du', '--summarize', '--block-size=1M', '/var/lib/fraisier/agent']);
     expect(Number.parseInt(kept, 10), 'MiB kept by the agent').to.be.below(20);

@@ -4,11 +4,12 @@ import { installAgent } from './agent-unit.js';
 import { startFleet, USER, type Fleet } from './fleet.js';
 import { makeRepository, type Repository } from './kinds.js';
 
-/** The same script, at work in three places: the install of an api, the migration of another, the script of an etl. */
+/** The same script, at work in four places: the install of an api, the migration of another, the script of an etl, the last hook of a scheduled fraise. */
 export const PLACES = [
   { fraise: 'installs', what: 'the install of an api' },
   { fraise: 'migrates', what: 'the migration of an api' },
   { fraise: 'loads', what: 'the script of an etl' },
+  { fraise: 'plans', what: 'the hook of a scheduled fraise' },
 ] as const;
 export type Place = (typeof PLACES)[number]['fraise'];
 
@@ -24,7 +25,7 @@ down) exit 0 ;;
 esac
 `;
 
-/** A fleet whose h1 may be given the three; the first release of each is live. Leaves nothing behind when it throws. */
+/** A fleet whose h1 may be given all of them; the first release of each is live. Leaves nothing behind when it throws. */
 export async function startMisbehaving(): Promise<{ fleet: Fleet; code: Repository }> {
   const fleet = await startFleet();
   try {
@@ -33,9 +34,12 @@ export async function startMisbehaving(): Promise<{ fleet: Fleet; code: Reposito
     for (const name of ['installs', 'migrates']) {
       await writeFile(join(h1.root, `etc/systemd/system/${name}.service`), unit(name));
     }
+    for (const [name, text] of Object.entries(JOB))
+      await writeFile(join(h1.root, 'etc/systemd/system', name), text);
     await h1.must(['systemctl', 'daemon-reload']);
     await installAgent(fleet, 'h1', [
       ...['--repository', code.url, '--user', USER, '--unit', 'installs', '--unit', 'migrates'],
+      ...['--unit', 'plans.timer', '--unit', 'plans.service'],
       ...PLACES.flatMap(({ fraise }) => ['--path', `/srv/${fraise}`]),
       ...['sh way.sh', 'sh migrate.sh **', 'way.sh'].flatMap((command) => ['--command', command]),
     ]);
@@ -54,6 +58,12 @@ function unit(name: string): string {
   return `[Unit]\nDescription=Serves\nStartLimitIntervalSec=0\n\n[Service]\nUser=${USER}\n${start}\n`;
 }
 
+/** What the scheduled fraise starts, which is never. */
+const JOB = {
+  'plans.service': '[Service]\nType=oneshot\nExecStart=/bin/true\n',
+  'plans.timer': '[Timer]\nOnCalendar=2099-01-01\n\n[Install]\nWantedBy=timers.target\n',
+};
+
 function configuration({ url }: Repository): string {
   const production = (name: string, more: string): string =>
     `    environments:\n      production: { app_path: /srv/${name}, branch: main, hosts: [h1], user: ${USER}, keep_releases: 2, ${more} }\n`;
@@ -66,5 +76,8 @@ fraises:
 ${api('installs', 'install: { command: [sh, way.sh], timeout: 8s }')}${api('migrates', `database: { ${tool}, timeout: 8s }`)}  loads:
     type: etl
     repository: ${url}
-${production('loads', 'script_path: way.sh, run: after_deploy, run_timeout: 8s')}`;
+${production('loads', 'script_path: way.sh, run: after_deploy, run_timeout: 8s')}  plans:
+    type: scheduled
+    repository: ${url}
+${production('plans', 'jobs: { daily: { systemd_timer: plans.timer } }, hooks: { after_health: { command: [sh, way.sh], timeout: 8s } }')}`;
 }

@@ -10,7 +10,10 @@ const KEY = '/etc/fraisier/site-key';
 const KNOWN_HOSTS = '/etc/fraisier/known-hosts';
 const BARE = '/srv/git/site.git';
 
-/** The service `site`: its repository is served by the laptop over SSH, to whoever has the key; a checkout of it is on h1. */
+/**
+ * The service `site`: its repository is served by the laptop over SSH, to whoever has the key; a checkout of it is on h1.
+ * The etl `loader` and the scheduled `reports` come from the same repository, into releases of their own.
+ */
 export interface Site {
   readonly configuration: string;
   readonly address: string;
@@ -39,10 +42,12 @@ export async function makeSite(fleet: Fleet): Promise<Site> {
   await writeFile(join(h1.root, 'etc/systemd/system/site.service'), unit(service));
   await h1.must(['systemctl', 'enable', '--quiet', 'site.service']);
   return {
-    configuration: configuration(service),
+    configuration: configuration(service, address),
     address,
     allowing: [
       ...['--path', APP_PATH, '--unit', 'site.service', '--user', USER, '--command', 'sh install.sh'],
+      ...['--path', '/srv/loader', '--path', '/srv/reports', '--command', 'run.sh'],
+      ...['reports.timer', 'reports.service'].flatMap((unit) => ['--unit', unit, '--unit-file', unit]),
     ],
     credential: ['--repository', address, '--ssh-key', KEY, '--known-hosts', KNOWN_HOSTS],
     commit: (message, how) => service.commit(message, how),
@@ -63,6 +68,12 @@ async function moveToLaptop(fleet: Fleet, { repository }: SampleService): Promis
   await mustRun(['git', '-C', work, 'remote', 'set-url', 'origin', bare]);
   await writeFile(join(work, 'install.sh'), 'printf %s "$FRAISIER_COMMIT" >commit.txt\n');
   await writeFile(join(work, '.gitignore'), 'commit.txt\n');
+  await writeFile(join(work, 'run.sh'), 'exit 0\n');
+  await mkdir(join(work, 'units'));
+  const start = 'Type=oneshot\nWorkingDirectory=/srv/reports/current\nExecStart=/bin/sh run.sh';
+  await writeFile(join(work, 'units/reports.service'), `[Service]\n${start}\n`);
+  const when = '[Timer]\nOnCalendar=2099-01-01\n\n[Install]\nWantedBy=timers.target\n';
+  await writeFile(join(work, 'units/reports.timer'), when);
   await fleet.laptop.must(['systemctl', 'start', 'ssh.service']);
 }
 
@@ -94,7 +105,7 @@ WantedBy=multi-user.target
 `;
 }
 
-function configuration({ url }: SampleService): string {
+function configuration({ url }: SampleService, address: string): string {
   return `name: fleet
 git: { provider: github, github: { webhook_secret: "\${GITHUB_WEBHOOK_SECRET}" } }
 fraises:
@@ -114,5 +125,15 @@ fraises:
           delay: 250ms
           timeout: 2s
           expect: { status: 200, version_field: commit }
+  loader:
+    type: etl
+    repository: ${address}
+    environments:
+      production: { app_path: /srv/loader, hosts: [h1], user: ${USER}, script_path: run.sh, run: after_deploy }
+  reports:
+    type: scheduled
+    repository: ${address}
+    environments:
+      production: { app_path: /srv/reports, hosts: [h1], user: ${USER}, units: units, jobs: { daily: { systemd_timer: reports.timer } } }
 `;
 }

@@ -60,6 +60,17 @@ describe('a checkout deployed in place, from a private repository over SSH', fun
     expect((await h1.must(['stat', '--format=%a', '/var/lib/fraisier/agent'])).trim()).to.equal('711');
   });
 
+  it('gives its repository to an etl and a scheduled fraise as well, by the same key', async () => {
+    const commit = await site.commit('for all three');
+    for (const fraise of ['loader', 'reports']) {
+      expectSucceeded(await follow(fleet, ['deploy', fraise, 'production']));
+      const live = await h1.must(['readlink', `/srv/${fraise}/current`]);
+      expect(live.trim()).to.equal(`releases/${commit}`);
+    }
+    expect((await h1.must(['systemctl', 'is-active', 'reports.timer'])).trim()).to.equal('active');
+    expectSucceeded(await deploy());
+  });
+
   it('goes back to the commit it had when a release is broken', async () => {
     const before = (await site.git('rev-parse', 'HEAD')).trim();
     await site.commit('broken', { healthy: false });

@@ -540,6 +540,77 @@ describe('activate', () => {
       expect((await readReleaseMark(host.target, third))?.activatedAt).not.to.equal(null);
     }));
 
+  describe('on the way back', () => {
+    const UNDO = { phase: Phase.UNDO };
+    const provenAt = async (host: TestHost, commit: string) =>
+      (await readReleaseMark(host.target, commit))?.provenGoodAt ?? null;
+
+    async function prove(host: TestHost, commit: string, at: string): Promise<void> {
+      const mark = await readReleaseMark(host.target, commit);
+      if (mark === null) throw new Error(`${commit} is not staged`);
+      await writeReleaseMark(host.target, { ...mark, provenGoodAt: at });
+    }
+
+    /** Two releases that were healthy here, the second of them live. */
+    async function withTwo(use: (host: TestHost, first: string, second: string) => Promise<void>) {
+      await withRepository(async (host, origin) => {
+        const first = await staged(host, origin, { a: '1' });
+        await host.run(activateOf(first), UNDO);
+        await prove(host, first, 'T1');
+        const second = await staged(host, origin, { a: '2' });
+        await host.run(activateOf(second));
+        await prove(host, second, 'T2');
+        await use(host, first, second);
+      });
+    }
+
+    it('leaves what is taken back no good release: it was healthy here and not everywhere', () =>
+      withTwo(async (host, first, second) => {
+        await host.run(activateOf(first), UNDO);
+        expect([await provenAt(host, first), await provenAt(host, second)]).to.deep.equal(['T1', null]);
+      }));
+
+    it('leaves it as good as it was before, if it was', () =>
+      withTwo(async (host, first, second) => {
+        await host.run(activateOf(first));
+        await prove(host, first, 'T3');
+        await host.run(activateOf(second), UNDO);
+        expect([await provenAt(host, first), await provenAt(host, second)]).to.deep.equal(['T1', 'T2']);
+        await host.run(activateOf(first));
+        await host.run(activateOf(second), UNDO);
+        expect(await provenAt(host, first)).to.equal('T1');
+      }));
+
+    it('says nothing of a release that somebody made live by hand', () =>
+      withRepository(async (host, origin) => {
+        const [first, byHand] = [
+          await staged(host, origin, { a: '1' }),
+          await staged(host, origin, { a: '2' }),
+        ];
+        await prove(host, byHand, 'T1');
+        await symlink(`releases/${byHand}`, join(host.target.appPath, 'current'));
+        await host.run(activateOf(first), UNDO);
+        expect([await liveRelease(host.target), await provenAt(host, byHand)]).to.deep.equal([first, 'T1']);
+      }));
+
+    it('goes on where that cannot be written, and says so', () =>
+      withTwo(async (host, first, second) => {
+        await mkdir(join(host.target.appPath, 'releases', `${second}.json.new`));
+        expect(codeOf(await host.run(activateOf(first), UNDO))).to.equal('succeeded');
+        expect([await liveRelease(host.target), await provenAt(host, second)]).to.deep.equal([first, 'T2']);
+        expect(host.log.join()).to.contain(`${second} still counts as proven good: `);
+      }));
+
+    it('leaves a first release that failed no good one either', () =>
+      withRepository(async (host, origin) => {
+        const only = await staged(host, origin, { a: '1' });
+        await host.run(activateOf(only));
+        await prove(host, only, 'T1');
+        await host.run({ $case: 'deactivate', value: { systemdService: '', jobs: false } }, UNDO);
+        expect([await liveRelease(host.target), await provenAt(host, only)]).to.deep.equal(['', null]);
+      }));
+  });
+
   it('does nothing when it is live already, and is not disturbed by half a swap', () =>
     withRepository(async (host, origin) => {
       const commit = await staged(host, origin, { a: '1' });
