@@ -2,7 +2,7 @@
 export interface Figure {
   readonly what: string;
   readonly value: number;
-  readonly unit: 'ms' | '1/s' | 'MB';
+  readonly unit: 'ms' | '1/s' | 'MB' | 'kB';
   readonly beside?: { readonly what: string; readonly value: number };
   readonly ratio?: number;
 }

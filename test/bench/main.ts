@@ -7,6 +7,7 @@ import { lineOf, type Figure } from './figures.js';
 import { pushToFirstStep } from './first-step.js';
 import { logLines } from './log-lines.js';
 import { rollbacks } from './rollback.js';
+import { scale } from './scale.js';
 import { startTimes } from './start-time.js';
 
 const PARTS: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
@@ -17,6 +18,7 @@ const PARTS: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   'deploy-1': () => deployments(1),
   'deploy-10': () => deployments(10),
   rollback: rollbacks,
+  scale,
 };
 
 /**

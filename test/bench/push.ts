@@ -17,8 +17,8 @@ export interface Deployed {
 
 /** Pushes a commit and waits until its deployment has succeeded; throws when it ends otherwise or takes a minute. */
 export async function deployByPush(
-  { cluster }: BenchFleet,
-  service: BenchService,
+  { cluster }: Pick<BenchFleet, 'cluster'>,
+  service: Pick<BenchService, 'repository'>,
   commit: string,
 ): Promise<Deployed> {
   const signal = AbortSignal.timeout(DEPLOYMENT_MS);
@@ -47,7 +47,7 @@ export async function followToEnd(cluster: Cluster, id: string, signal: AbortSig
 
 async function push(
   http: string,
-  { repository }: BenchService,
+  { repository }: Pick<BenchService, 'repository'>,
   commit: string,
   signal: AbortSignal,
 ): Promise<string> {
