@@ -18,6 +18,7 @@ import { Logs } from './commands/logs.js';
 import { Retry } from './commands/retry.js';
 import { Rollback } from './commands/rollback.js';
 import { Show } from './commands/show.js';
+import { Skip } from './commands/skip.js';
 import { Stats } from './commands/stats.js';
 import { Status } from './commands/status.js';
 import { Unlock } from './commands/unlock.js';
@@ -47,6 +48,7 @@ export const COMMANDS = {
   retry: Retry,
   cancel: Cancel,
   continue: Continue,
+  skip: Skip,
   lock: Lock,
   unlock: Unlock,
   locks: Locks,

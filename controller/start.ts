@@ -10,6 +10,7 @@ import { applyConfiguration } from './deployments/apply-configuration.js';
 import { removeOld, type Keeping, type Removed } from './db/retention.js';
 import { startDriver } from './deployments/driver.js';
 import { afterRealTime, type Edges } from './deployments/edges.js';
+import { watchReturns } from './deployments/watch-returns.js';
 import { ensureFirstToken } from './first-token.js';
 import { controllerId, newId } from './ids.js';
 import type { Logger } from './logger.js';
@@ -59,6 +60,7 @@ export async function startController(
       onError: (error, deployment) => logger.error({ err: error, deployment }, 'deployment not advanced'),
     });
     closers.push('driver', () => driver.stop());
+    startCatchingUp(core, closers);
     startLookingAtRepositories(core, closers);
     startSendingStatuses(core, closers);
     startRemoving(core, closers);
@@ -68,6 +70,15 @@ export async function startController(
     await closers.closeAll();
     throw error;
   }
+}
+
+/** Hosts that were left out and are back, where that is wanted. */
+function startCatchingUp({ edges, logger }: Core, closers: Closers): void {
+  const watch = watchReturns(edges, {
+    onError: (error) => logger.error({ err: error }, 'hosts that are back not looked for'),
+    onCaughtUp: ({ id, onlyHosts }) => logger.info({ deployment: id, hosts: onlyHosts }, 'hosts are back'),
+  });
+  closers.push('hosts that are back', () => watch.stop());
 }
 
 /** Settles deliveries that wait for an agent's answer, and looks for pushes that no delivery told. */

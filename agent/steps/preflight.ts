@@ -13,7 +13,7 @@ import { liveCommit, placeOf } from './place.js';
 import { fullUnitName } from './policy-rules.js';
 import { checkoutProblem, treeProblem } from './preflight-in-place.js';
 import { isInPlace, isProvenGood, kindOfCurrent, layoutOf, liveRelease } from './release-layout.js';
-import { isSettled } from './settled.js';
+import { isSettled, isUnhealthyNow } from './settled.js';
 import type { RunStep, StepContext, StepEnd, Systemd } from './step.js';
 import { releasesNotTrusted } from './trusted-releases.js';
 
@@ -29,8 +29,14 @@ export const preflight: RunStep<Preflight> = async (spec, context) =>
 async function whatIsLive(spec: Preflight, context: StepContext): Promise<StepEnd> {
   const live = await liveCommit(context);
   const previousProvenGood = await isProvenGood(placeOf(context), live);
-  const settled = spec.settle ? { settled: await isSettled(spec, context) } : {};
-  return succeeded({ previousRelease: live, previousProvenGood, ...settled });
+  const settled = spec.settle && (await isSettled(spec, context));
+  const unhealthy = live !== '' && !settled && (await isUnhealthyNow(spec, context));
+  return succeeded({
+    previousRelease: live,
+    previousProvenGood,
+    unhealthy,
+    ...(spec.settle ? { settled } : {}),
+  });
 }
 
 /** What the host lacks for this target: found by looking only. */

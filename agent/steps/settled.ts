@@ -1,7 +1,7 @@
 import type { Job, Preflight } from '../../proto/gen/fraisier/v1/plan.js';
 import { readBrokenOff } from './broken-checkout.js';
 import { installedJobs } from './installed-units.js';
-import { lookOnceAt, lookPortsOf } from './look.js';
+import { anyVersion, lookOnceAt, lookPortsOf } from './look.js';
 import { liveCommit, placeOf } from './place.js';
 import { probeTimers } from './probe-units.js';
 import { isInPlace, readReleaseMark } from './release-layout.js';
@@ -26,6 +26,14 @@ export async function isSettled({ health }: Preflight, context: StepContext): Pr
   const look = await lookOnceAt(health, lookPortsOf(context), LONGEST_LOOK_MS);
   await context.log(`health: ${look.answer}`);
   return look.healthy;
+}
+
+/** Whether what is live does not answer as healthy, whatever its version; commands are not run for that. False when nothing is asked. */
+export async function isUnhealthyNow({ health }: Preflight, context: StepContext): Promise<boolean> {
+  if (health === undefined || health.probes.length === 0) return false;
+  const ports = { ...lookPortsOf(context), command: null };
+  const look = await lookOnceAt(anyVersion(health), ports, LONGEST_LOOK_MS);
+  return look.asked && !look.healthy;
 }
 
 /** A unit that was started before its code changed still runs the old one. */

@@ -25,6 +25,9 @@ export class Deploy extends SteeringCommand {
       multipleNonGreedy: true,
       delimiter: ',',
     }),
+    'skip-unreachable': Flags.boolean({
+      description: 'leave hosts that are away as they are; refused when one of them runs the migrations',
+    }),
     'dry-run': Flags.boolean({ description: 'only ask the hosts what would change there' }),
     'no-wait': Flags.boolean({ description: 'return as soon as it is queued', exclusive: ['dry-run'] }),
   };
@@ -38,6 +41,7 @@ export class Deploy extends SteeringCommand {
       branch: flags.branch ?? '',
       force: flags.force,
       hosts: flags.hosts ?? [],
+      skipUnreachable: flags['skip-unreachable'],
     };
     if (flags['dry-run']) {
       const question = { ...wanted, trigger: 'cli', requestId: '' };

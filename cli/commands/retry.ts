@@ -4,9 +4,11 @@ import { readEnvironment } from '../config.js';
 import { SteeringCommand } from '../steering.js';
 
 export class Retry extends SteeringCommand {
-  static override summary = 'Deploy what an ended deployment deployed once more, and watch it to the end';
+  static override summary =
+    'Deploy what an ended deployment deployed once more, or let a paused one try a host again; watch it to the end';
   static override description =
-    'A new deployment of kind `retry`: the same commit, under the configuration of now. Exit codes: as `deploy`.';
+    'Of an ended one: a new deployment of kind `retry`, the same commit under the configuration of now. Of a paused one, with ' +
+    '--host: it goes on once every host that failed has been answered for by `retry` or `skip`. Exit codes: as `deploy`.';
   static override args = { id: NAMES.deployment };
   static override flags = {
     host: Flags.string({

@@ -1,6 +1,6 @@
 import { DeploymentPlan, Rollback } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import type { DeploymentRow, NewDeployment } from '../deployments/ledger.js';
+import type { Answer, DeploymentRow, NewDeployment } from '../deployments/ledger.js';
 import { toBuffer } from './row.js';
 
 /** A row of tb_deployment, as the driver returns it. */
@@ -29,6 +29,8 @@ export interface DeploymentRecord {
   readonly new_version: string | null;
   readonly cancel_requested_by: string | null;
   readonly continue_requested_by: string | null;
+  readonly skip_unreachable: boolean;
+  readonly answers: readonly Answer[];
   readonly created_at: Date;
   readonly started_at: Date | null;
   readonly continued_at: Date | null;
@@ -64,6 +66,8 @@ export function deploymentFromRecord(record: DeploymentRecord): DeploymentRow {
     newVersion: record.new_version,
     cancelRequestedBy: record.cancel_requested_by,
     continueRequestedBy: record.continue_requested_by,
+    skipUnreachable: record.skip_unreachable,
+    answers: record.answers,
     createdAt: record.created_at,
     startedAt: record.started_at,
     continuedAt: record.continued_at,
@@ -92,6 +96,7 @@ export function newDeploymentColumns(deployment: NewDeployment): Omit<Partial<De
     force: deployment.force,
     only_hosts: deployment.onlyHosts,
     pushed_at: deployment.pushedAt,
+    skip_unreachable: deployment.skipUnreachable ?? false,
     rollback: deployment.rollback === null ? null : toBuffer(Rollback.encode(deployment.rollback).finish()),
   };
 }

@@ -74,6 +74,7 @@ function changedColumns(db: Db, change: DeploymentChange): Record<string, unknow
     newVersion: (version) => ({ new_version: version }),
     cancelRequestedBy: (by) => ({ cancel_requested_by: by }),
     continueRequestedBy: (by) => ({ continue_requested_by: by }),
+    answers: (answers) => ({ answers: toJson(answers) }),
     started: (is) => (is ? { started_at: clock(db) } : {}),
     continued: (is) => (is ? { continued_at: clock(db) } : {}),
     finished: (is) => (is ? { finished_at: clock(db) } : {}),
@@ -93,8 +94,12 @@ export async function unfinishedDeployments(
   return records.map(deploymentFromRecord);
 }
 
-/** A deployment of kind `rollback` made its version live whether it is called `rolled_back` or `succeeded`. */
-export const IS_LIVE = `(status = 'succeeded' or (kind = 'rollback' and status = 'rolled_back'))`;
+/**
+ * A deployment of kind `rollback` made its version live whether it is called `rolled_back` or `succeeded`; one that failed on no more
+ * hosts than may made it live on the others. In the words of an index, which is used for no others.
+ */
+export const IS_LIVE = `(status = 'succeeded' or (kind = 'rollback' and status = 'rolled_back')
+ or (status = 'failed' and reason ->> 'code' = 'hosts_failed'))`;
 /** The newest of them first. */
 export const LIVE_FIRST = 'finished_at desc nulls last, position desc';
 

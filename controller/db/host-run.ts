@@ -31,6 +31,7 @@ export interface RunRecord {
   readonly migration: MigrationState | null;
   readonly live_release: string | null;
   readonly settled: boolean;
+  readonly unhealthy: boolean;
   readonly created_at: Date;
   readonly dispatched_at: Date | null;
   readonly started_at: Date | null;
@@ -105,6 +106,7 @@ function changedColumns(db: Db, change: RunChange): Record<string, unknown> {
     migration: (state) => ({ migration: toJson(state) }),
     liveRelease: (release) => ({ live_release: release }),
     settled: (is) => ({ settled: is }),
+    unhealthy: (is) => ({ unhealthy: is }),
     dispatched: (is) => (is ? { dispatched_at: clock(db) } : {}),
     started: (is) => (is ? { started_at: clock(db) } : {}),
     finished: (is) => (is ? { finished_at: clock(db) } : {}),
@@ -137,6 +139,7 @@ export function runFromRecord(row: RunRecord): RunRow {
     migration: row.migration,
     liveRelease: row.live_release,
     settled: row.settled,
+    unhealthy: row.unhealthy,
     createdAt: row.created_at,
     dispatchedAt: row.dispatched_at,
     startedAt: row.started_at,

@@ -24,6 +24,7 @@ import * as continued from './migrations/0022-continued.js';
 import * as cancelAsked from './migrations/0023-cancel-asked.js';
 import * as liveDeployment from './migrations/0030-live-deployment.js';
 import * as endedNotifications from './migrations/0031-ended-notifications.js';
+import * as fleets from './migrations/0032-fleets.js';
 
 type Step = Pick<Knex.Migration, 'up'> & Required<Pick<Knex.Migration, 'down'>>;
 
@@ -54,6 +55,7 @@ export const MIGRATIONS: Readonly<Record<string, Step>> = {
   '0023-cancel-asked': cancelAsked,
   '0030-live-deployment': liveDeployment,
   '0031-ended-notifications': endedNotifications,
+  '0032-fleets': fleets,
 };
 
 /** For knex: `{ migrationSource }`. */

@@ -115,6 +115,7 @@ async function carryOut(
   await tx.moveDeployment(deployment.id, deployment.status, move.to, {
     reason: move.reason,
     continueRequestedBy: null,
+    answers: deployment.answers.filter(({ act }) => act === 'skip'),
     // What was asked before a pause is no answer to what the pause asks.
     ...(move.to === 'paused' ? { cancelRequestedBy: null } : {}),
   });

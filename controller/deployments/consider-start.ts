@@ -1,11 +1,13 @@
 import type { DeploymentPlan, Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Configured, NotUnderstood } from './configuration.js';
 import type { AgentRow, DeploymentRow, LockRow } from './ledger.js';
+import { isCatchUp } from './left-behind.js';
 import { lockedBy } from './locked.js';
 import { makePlan } from './plan.js';
 import { inOrder } from './queue.js';
 import { cancelledBy, reason } from './reason.js';
-import { awayHosts, isNames, selectHosts } from './select-hosts.js';
+import { awayHosts, isNames, leaveOut, selectHosts } from './select-hosts.js';
+import { zonesOf } from './zones.js';
 
 export type StartDecision =
   | { readonly start: DeploymentPlan }
@@ -37,14 +39,25 @@ export function considerStart(deployment: DeploymentRow, queue: Queue): StartDec
 function startNow(deployment: DeploymentRow, { configured, agents, now: madeAt }: Queue): StartDecision {
   if ('notUnderstood' in configured) return { end: 'failed', reason: configured.notUnderstood };
   const { commit, ref, rollback, kind, force, onlyHosts } = deployment;
-  const { environment } = configured;
+  const { environment, configuration } = configured;
+  const catchesUp = isCatchUp(deployment);
+  const among = { ...configured, agents };
   // A rollback that leaves out the host that migrates does not touch the database: that was refused before.
-  const hosts = selectHosts({ ...configured, agents }, onlyHosts, { migrates: kind !== 'rollback' });
-  if (!isNames(hosts)) return { end: 'failed', reason: hosts };
+  const wanted = selectHosts(among, onlyHosts, { migrates: kind !== 'rollback' && !catchesUp });
+  if (!isNames(wanted)) return { end: 'failed', reason: wanted };
+  const hosts = deployment.skipUnreachable ? leaveOut(environment, wanted, agents, madeAt) : wanted;
   const away = awayHosts(hosts, agents, madeAt);
-  if (away !== null) return { wait: away, until: null };
-  const settle = kind === 'deploy' && !force;
-  return { start: makePlan({ environment, commit, ref, hosts, madeAt, rollback, force, settle }) };
+  // It is asked for again when the host returns once more; meanwhile it is in nobody's way.
+  if (away !== null) return catchesUp ? { end: 'cancelled', reason: away } : { wait: away, until: null };
+  return {
+    start: makePlan({
+      ...{ environment, commit, ref, hosts, madeAt, rollback, force, catchesUp },
+      settle: kind === 'deploy' && !force,
+      fleet: selectHosts(among, [], { migrates: false }) as readonly string[],
+      leftOut: wanted.filter((host) => !hosts.includes(host)),
+      zones: zonesOf(configuration, agents),
+    }),
+  };
 }
 
 function ahead(deployment: DeploymentRow, unfinished: readonly DeploymentRow[]): DeploymentRow | null {

@@ -3,7 +3,9 @@ import type { Decision, Situation } from './decide.js';
 import type { RunRow } from './ledger.js';
 import { keptOf, migrationRecord, type MigrationRecord } from './migration-record.js';
 import { failureOf, reason, withFacts } from './reason.js';
-import { endedBadly, isOpen, planOf, type LatestRuns } from './runs-of-deployment.js';
+import { mayTake } from './healthy-hosts.js';
+import { inReleaseOrder } from './release-order.js';
+import { endedBadly, isOpen, planOf, previousOf, undoOf, type LatestRuns } from './runs-of-deployment.js';
 
 /** A deployment being undone: hosts back, newest batch first, then the database once, then the end. */
 export function backward(situation: Situation, latest: LatestRuns): Decision {
@@ -17,18 +19,34 @@ export function backward(situation: Situation, latest: LatestRuns): Decision {
 }
 
 function undoHosts(situation: Situation, touched: readonly RunRow[], latest: LatestRuns): Decision | 'done' {
-  const plan = planOf(situation.deployment);
-  const batch = (host: string) => plan.hosts.find((one) => one.host === host)?.batch ?? 0;
+  const order = inReleaseOrder(planOf(situation.deployment), latest);
+  const batch = (host: string) => order.find((one) => one.host === host)?.batch ?? 0;
   const newestFirst = [...new Set(touched.map((run) => batch(run.host)))].sort((a, b) => b - a);
   for (const number of newestFirst) {
-    const hosts = touched.filter((run) => batch(run.host) === number).map((run) => run.host);
-    const missing = hosts.filter((host) => latest.of(host, 'undo') === undefined);
-    if (missing.length > 0)
-      return { start: missing.map((host) => ({ host, phase: 'undo' as const, attempt: 1 })) };
+    const members = touched.filter((run) => batch(run.host) === number);
+    const hosts = members.map(({ host }) => host);
     const open = latest.inPhase('undo').filter((run) => hosts.includes(run.host) && isOpen(run));
+    const missing = members.filter((run) => undoOf(latest, run) === undefined);
+    const taken = goBack(situation, latest, missing, open.length === 0);
+    if (taken.length > 0)
+      return { start: taken.map(({ host, attempt }) => ({ host, phase: 'undo' as const, attempt })) };
     if (open.length > 0) return waitOrDrop(situation, open);
   }
   return 'done';
+}
+
+/** Never below `min_healthy`, but at least host by host: going back is not refused. */
+function goBack(
+  situation: Situation,
+  latest: LatestRuns,
+  missing: readonly RunRow[],
+  atLeastOne: boolean,
+): readonly RunRow[] {
+  const hosts = missing.map(({ host }) => host);
+  const allowed = mayTake(situation, latest, hosts);
+  return allowed.length === 0 && atLeastOne
+    ? missing.slice(0, 1)
+    : missing.filter(({ host }) => allowed.includes(host));
 }
 
 function undoDatabase(
@@ -90,7 +108,7 @@ function endNotBegun(touched: readonly RunRow[], latest: LatestRuns, cause: Reas
 }
 
 function endUndone(touched: readonly RunRow[], latest: LatestRuns, cause: Reason): Decision {
-  const back = touched.filter((run) => (latest.of(run.host, 'prepare')?.previousRelease ?? '') !== '');
+  const back = touched.filter((run) => previousOf(latest, run.host) !== '');
   if (touched.length > 0 && back.length === 0) {
     return end('failed', {
       ...cause,

@@ -1,16 +1,20 @@
 import type { Decision, Situation } from './decide.js';
+import { endOfRollout } from './decide-end.js';
 import { refusedAsIrreversible } from './decide-irreversible.js';
-import { alreadyLive, doneBut, hasWayDown } from './decide-rollback.js';
+import { phaseOn } from './decide-phase.js';
+import { blocked, releaseByBatch } from './decide-release.js';
+import { alreadyLive, hasWayDown } from './decide-rollback.js';
 import { stop, stopOpen } from './decide-stop.js';
+import { settleUndos, takeBack } from './decide-taken-back.js';
 import { troubleOf } from './decide-trouble.js';
-import type { RunRow } from './ledger.js';
-import type { RunPhase } from './lifecycle.js';
 import { failureOf, reason } from './reason.js';
 import {
   deadlineOf,
+  endedBadly,
   hostsOf,
   isOpen,
   planOf,
+  skippedHosts,
   unsettledHosts,
   type LatestRuns,
 } from './runs-of-deployment.js';
@@ -24,34 +28,56 @@ export function forward(situation: Situation, latest: LatestRuns): Decision {
 
 function onward(situation: Situation, latest: LatestRuns, deadline: Date): Decision {
   const plan = planOf(situation.deployment);
-  const preparing = phaseOn(hostsOf(plan), 'prepare', latest);
+  const back = takeBack(situation, latest);
+  if (back.length > 0) return { start: back };
+  const preparing = phaseOn(situation, hostsOf(plan), 'prepare', latest);
   if (preparing !== 'done') return preparing;
-  const hosts = unsettledHosts(situation);
-  if (hosts.length === 0) return { move: { to: 'unchanged', reason: alreadyLive(situation.deployment) } };
+  const unsettled = unsettledHosts(situation);
+  if (unsettled.length === 0) return { move: { to: 'unchanged', reason: alreadyLive(situation.deployment) } };
+  const hosts = unsettled.filter((host) => isPrepared(situation, latest, host));
+  const touching = hosts.length === 0 ? 'done' : migrateAndRelease(situation, hosts, latest);
+  if (touching !== 'done') return touching;
+  const undoing = settleUndos(situation, latest);
+  if (undoing !== null) return undoing;
+  const released = hosts.filter((host) => latest.of(host, 'release')?.status === 'succeeded');
+  return prune(situation, released, latest, deadline);
+}
+
+/** A host that was given up before anything was done to it is not released. */
+function isPrepared({ deployment }: Situation, latest: LatestRuns, host: string): boolean {
+  const prepared = latest.of(host, 'prepare');
+  if (prepared !== undefined && endedBadly(prepared)) return false;
+  return latest.of(host, 'release') !== undefined || !skippedHosts(deployment).includes(host);
+}
+
+function migrateAndRelease(
+  situation: Situation,
+  hosts: readonly string[],
+  latest: LatestRuns,
+): Decision | 'done' {
+  const plan = planOf(situation.deployment);
   const unmeasured = latest.of(plan.migratingHost, 'prepare');
   if (unmeasured?.settled === true)
     return { start: [{ host: unmeasured.host, phase: 'prepare', attempt: unmeasured.attempt + 1 }] };
   if (mustMigrate(situation, latest)) {
-    const refused =
-      latest.of(plan.migratingHost, 'migrate') === undefined ? refusedAsIrreversible(plan, latest) : null;
-    if (refused !== null) return { move: { to: 'failed', reason: refused } };
-    const migrating = phaseOn([plan.migratingHost], 'migrate', latest);
+    const migrating = migrate(situation, hosts, latest);
     if (migrating !== 'done') return migrating;
   }
   const releasing = releaseByBatch(situation, hosts, latest);
-  if (releasing !== 'done') return releasing;
-  if (hasWayDown(situation)) {
-    const down = phaseOn([plan.migratingHost], 'migrate_down', latest);
-    if (down !== 'done') return down;
-  }
-  return prune(situation, hosts, latest, deadline);
+  if (releasing !== 'done' || !hasWayDown(situation)) return releasing;
+  return phaseOn(situation, [plan.migratingHost], 'migrate_down', latest);
 }
 
-function phaseOn(hosts: readonly string[], phase: RunPhase, latest: LatestRuns): Decision | 'done' {
-  const missing = hosts.filter((host) => latest.of(host, phase) === undefined);
-  if (missing.length > 0) return { start: missing.map((host) => ({ host, phase, attempt: 1 })) };
-  const open = latest.inPhase(phase).filter((run) => hosts.includes(run.host) && isOpen(run));
-  return open.length > 0 ? waitFor(open) : 'done';
+/** Not begun when nothing of it could be undone, or when no host could be released after it. */
+function migrate(situation: Situation, hosts: readonly string[], latest: LatestRuns): Decision | 'done' {
+  const plan = planOf(situation.deployment);
+  if (latest.of(plan.migratingHost, 'migrate') === undefined) {
+    const refused = refusedAsIrreversible(plan, latest);
+    if (refused !== null) return { move: { to: 'failed', reason: refused } };
+    const waiting = blocked(situation, hosts, latest);
+    if (waiting !== null) return waiting;
+  }
+  return phaseOn(situation, [plan.migratingHost], 'migrate', latest);
 }
 
 /** Nothing to do when the tool itself said, at the end of `prepare`, that nothing is pending. */
@@ -62,39 +88,10 @@ function mustMigrate({ deployment }: Situation, latest: LatestRuns): boolean {
   return migration?.status.length === 0 || pending === undefined || pending.length > 0;
 }
 
-function releaseByBatch(
-  { deployment, now }: Situation,
-  unsettled: readonly string[],
-  latest: LatestRuns,
-): Decision | 'done' {
-  const { bakeMs, hosts: planned } = planOf(deployment);
-  const hosts = planned.filter(({ host }) => unsettled.includes(host));
-  const batches = [...new Set(hosts.map((host) => host.batch))].sort((a, b) => a - b);
-  let bakedAt = 0;
-  for (const batch of batches) {
-    const members = hosts.filter((host) => host.batch === batch).map((host) => host.host);
-    const untouched = members.every((host) => latest.of(host, 'release') === undefined);
-    if (untouched && now.getTime() < bakedAt) {
-      const message = `batch ${batch + 1} of ${batches.length} waits until the one before has baked`;
-      return { wait: { reason: reason('waiting_for_host', message), until: new Date(bakedAt) } };
-    }
-    const released = phaseOn(members, 'release', latest);
-    if (released !== 'done') return released;
-    const finished = latest.inPhase('release').filter((run) => members.includes(run.host));
-    bakedAt = Math.max(...finished.map((run) => Number(run.finishedAt))) + bakeMs;
-  }
-  return 'done';
-}
-
 /** A failed prune is a warning: everything is live already. */
-function prune(
-  { deployment, now }: Situation,
-  hosts: readonly string[],
-  latest: LatestRuns,
-  deadline: Date,
-): Decision {
-  const pruning = phaseOn(hosts, 'prune', latest);
-  if (pruning !== 'done' && (pruning.start !== undefined || now < deadline)) return pruning;
+function prune(situation: Situation, hosts: readonly string[], latest: LatestRuns, deadline: Date): Decision {
+  const pruning = phaseOn(situation, hosts, 'prune', latest);
+  if (pruning !== 'done' && (pruning.start !== undefined || situation.now < deadline)) return pruning;
   if (pruning !== 'done') {
     const late = reason('prune_failed', 'not done within the limit of the deployment');
     return stopOpen(latest.inPhase('prune').filter(isOpen), late);
@@ -108,10 +105,5 @@ function prune(
           code: 'prune_failed',
           message: `live, but old releases were not removed: ${failureOf(failed).message}`,
         };
-  return { move: { to: 'succeeded', reason: doneBut(deployment, warning) } };
-}
-
-function waitFor(open: readonly RunRow[]): Decision {
-  const message = open.map((run) => `${run.phase} on ${run.host} is ${run.status}`).join(', ');
-  return { wait: { reason: reason('waiting_for_host', message), until: null } };
+  return endOfRollout(situation, latest, warning);
 }

@@ -10,10 +10,9 @@ export function forwardPhases({ kind }: Pick<DeploymentRow, 'kind'>): readonly R
   return kind === 'rollback' ? ['prepare', 'release', 'migrate_down'] : ['prepare', 'migrate', 'release'];
 }
 
-/** Whether the deployment is being undone, also when that is paused. */
+/** Whether the deployment is being undone, also when that is paused: only the way down of its database pauses it then. */
 export function isGoingBack({ kind }: Pick<DeploymentRow, 'kind'>, runs: readonly RunRow[]): boolean {
-  const back: readonly RunPhase[] = kind === 'rollback' ? ['undo'] : ['undo', 'migrate_down'];
-  return runs.some((run) => back.includes(run.phase));
+  return kind !== 'rollback' && runs.some(({ phase }) => phase === 'migrate_down');
 }
 
 /**
@@ -42,7 +41,7 @@ function withLive({ deployment }: Situation, latest: LatestRuns, cause: Reason):
 }
 
 /** What a rollback that is done has still to say: of hosts that did not answer, and of a warning. */
-export function doneBut(deployment: DeploymentRow, warning: Reason | null): Reason | null {
+export function rolledBackBut(deployment: DeploymentRow, warning: Reason | null): Reason | null {
   const skipped = skippedBy(deployment);
   if (skipped.length === 0) return warning;
   const hosts = planOf(deployment).hosts.map(({ host }) => host);
@@ -95,8 +94,11 @@ export function hasWayDown({ deployment }: Situation): boolean {
 }
 
 /** Nothing to do: what every host said when it looked at itself. */
-export function alreadyLive({ commit, fraise, environment }: DeploymentRow): Reason {
-  return reason('already_live', `${commit.slice(0, 12)} is live, healthy and running on every host already`, {
+export function alreadyLive(deployment: DeploymentRow): Reason {
+  const { commit, fraise, environment } = deployment;
+  const { leftOut: away } = planOf(deployment);
+  const where = away.length === 0 ? 'every host' : `every host but ${away.join(', ')}, left out,`;
+  return reason('already_live', `${commit.slice(0, 12)} is live, healthy and running on ${where} already`, {
     hint: `fraisier deploy ${fraise} ${environment} --commit ${commit} --force`,
     facts: { commit },
   });

@@ -2,14 +2,16 @@ import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Decision, Situation } from './decide.js';
 import { stopRollback } from './decide-rollback.js';
 import type { RunRow } from './ledger.js';
+import { settleUndos } from './decide-taken-back.js';
 import { wayDownSent } from './migration-record.js';
 import { failureOf } from './reason.js';
+import { waysOn } from './unanswered.js';
 import { isOpen, planOf, type LatestRuns } from './runs-of-deployment.js';
 
-/** Stops what is open and waits for it; then the deployment is turned round, or ends. */
+/** Stops what is open and waits for it; then the deployment is turned round, or ends. A host on its way back is not stopped. */
 export function stop(situation: Situation, latest: LatestRuns, trouble: Reason): Decision {
   const { deployment } = situation;
-  const open = latest.all.filter(isOpen);
+  const open = latest.all.filter((run) => isOpen(run) && run.phase !== 'undo');
   if (open.length > 0) {
     const stopping = stopOpen(open, trouble);
     return deployment.reason === null ? { ...stopping, move: { to: 'running', reason: trouble } } : stopping;
@@ -40,9 +42,9 @@ function turnRound(situation: Situation, latest: LatestRuns, cause: Reason): Dec
   if (cancelled) return { move: { to: 'rolling_back', reason: cause } };
   switch (planOf(deployment).onFailure) {
     case 'pause':
-      return { move: { to: 'paused', reason: { ...cause, hint: `fraisier continue ${deployment.id}` } } };
+      return { move: { to: 'paused', reason: { ...cause, hint: waysOn(deployment, latest) } } };
     case 'stop':
-      return { move: { to: 'failed', reason: cause } };
+      return settleUndos(situation, latest) ?? { move: { to: 'failed', reason: cause } };
     default:
       return { move: { to: 'rolling_back', reason: cause } };
   }

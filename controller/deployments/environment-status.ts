@@ -6,7 +6,10 @@ import { findEnvironment } from '../fraises/find-environment.js';
 import { allEnvironments, type Configuration, type Environment } from '../fraises/fraises.js';
 import { askAgent } from './ask-agent.js';
 import { currentConfiguration } from './configuration.js';
+import { REMEMBERED } from './catch-up.js';
 import { isHere, isNames, selectHosts } from './select-hosts.js';
+import { leftBehind } from './left-behind.js';
+import { markStale } from './mark-stale.js';
 import type { Edges } from './edges.js';
 import type { AgentRow, DeploymentRow, LockRow } from './ledger.js';
 import { makePlan, targetOf } from './plan.js';
@@ -54,7 +57,7 @@ async function look(
     ledger.lastSucceeded(pair.fraise, pair.environment),
     ledger.unfinishedDeployments(pair),
     ledger.lockOn(pair.fraise, pair.environment),
-    ledger.endedDeployments(pair.fraise, pair.environment, MEASURED),
+    ledger.endedDeployments(pair.fraise, pair.environment, REMEMBERED),
   ]);
   const hosts = selectHosts({ configuration, environment, agents }, []);
   const wantedVersion = live?.commit ?? '';
@@ -64,8 +67,10 @@ async function look(
         named(agents, hosts).map((agent) => lookAtHost(edges, environment, wantedVersion, agent, now)),
       )
     : [];
-  const queue = queueOf({ unfinished, lock, ended, now });
-  return { ...pair, wantedVersion, hosts: statuses, unfinished, lock, layout: environment.layout, queue };
+  const queue = queueOf({ unfinished, lock, ended: ended.slice(0, MEASURED), now });
+  const left = leftBehind(ended);
+  const marked = statuses.map((status) => markStale(status, left, environment));
+  return { ...pair, wantedVersion, hosts: marked, unfinished, lock, layout: environment.layout, queue };
 }
 
 function named(agents: readonly AgentRow[], hosts: readonly string[]): readonly AgentRow[] {

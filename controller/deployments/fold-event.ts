@@ -99,7 +99,7 @@ function knowsStep(run: RunRow, step: string): Folded | null {
 function measured(
   run: RunRow,
   { outcome, result, step }: StepFinished,
-): Pick<RunChange, 'previousRelease' | 'previousProvenGood' | 'migration' | 'settled'> {
+): Pick<RunChange, 'previousRelease' | 'previousProvenGood' | 'migration' | 'settled' | 'unhealthy'> {
   if (outcome !== Outcome.SUCCEEDED || result === undefined) return {};
   return {
     ...(step === 'preflight'
@@ -107,6 +107,7 @@ function measured(
           previousRelease: result.previousRelease,
           previousProvenGood: result.previousProvenGood,
           settled: result.settled,
+          unhealthy: result.unhealthy,
         }
       : {}),
     ...(result.migration === undefined ? {} : migration(run, step, result.migration)),

@@ -72,7 +72,10 @@ export interface Ledger {
    * and of older ones; one that is not queued (any more) is left as it is.
    */
   writeQueues(inserted: readonly NewDeployment[], superseded: readonly Superseded[]): Promise<void>;
-  /** Newest `succeeded` (of kind deploy or retry) or `rolled_back`-by-request of this pair; what the record says is live. */
+  /**
+   * Newest `succeeded` (of kind deploy or retry) or `rolled_back`-by-request of this pair, or one that `failed` on no more hosts than
+   * may (`hosts_failed`); what the record says is live.
+   */
   lastSucceeded(fraise: string, environment: string): Promise<DeploymentRow | null>;
   /** Those that had started and have ended, newest end first. */
   endedDeployments(fraise: string, environment: string, limit: number): Promise<readonly DeploymentRow[]>;
@@ -286,9 +289,21 @@ export interface NewDeployment {
   readonly pushedAt: Date | null;
   /** Of kind `rollback`: worked out when it was requested. */
   readonly rollback: Rollback | null;
+  /** Whether hosts that are away when it starts are left out; absent: it waits for them. */
+  readonly skipUnreachable?: boolean;
+}
+
+/** What somebody said of a host on which a paused deployment failed. */
+export interface Answer {
+  readonly host: string;
+  readonly act: 'retry' | 'skip';
+  readonly by: string;
+  /** Whether its agent was away then. */
+  readonly wasAway: boolean;
 }
 
 export interface DeploymentRow extends NewDeployment {
+  readonly skipUnreachable: boolean;
   readonly status: DeploymentStatus;
   readonly reason: Reason | null;
   /** Frozen when it started. */
@@ -298,6 +313,8 @@ export interface DeploymentRow extends NewDeployment {
   readonly cancelRequestedBy: string | null;
   /** Set by `continue` on a paused one, cleared when it took effect. */
   readonly continueRequestedBy: string | null;
+  /** One a host; `retry` until it took effect, `skip` for good. */
+  readonly answers: readonly Answer[];
   readonly createdAt: Date;
   readonly startedAt: Date | null;
   /** When `continue` was last asked for. */
@@ -317,6 +334,7 @@ export interface DeploymentChange {
   readonly newVersion?: string | null;
   readonly cancelRequestedBy?: string | null;
   readonly continueRequestedBy?: string | null;
+  readonly answers?: readonly Answer[];
   /** True: set to the ledger's now. */
   readonly started?: boolean;
   readonly continued?: boolean;
@@ -357,6 +375,8 @@ export interface RunRow extends NewRun {
   readonly liveRelease: string | null;
   /** prepare: the wanted release is live here, proven good, healthy, and its process is newer than its code. */
   readonly settled: boolean;
+  /** prepare: what was live before did not answer as a healthy release does. */
+  readonly unhealthy: boolean;
   readonly createdAt: Date;
   readonly dispatchedAt: Date | null;
   readonly startedAt: Date | null;
@@ -374,6 +394,7 @@ export interface RunChange {
   readonly migration?: MigrationState | null;
   readonly liveRelease?: string | null;
   readonly settled?: boolean;
+  readonly unhealthy?: boolean;
   /** True: set to the ledger's now. */
   readonly dispatched?: boolean;
   readonly started?: boolean;

@@ -14,8 +14,9 @@ import { hooksAt } from '../recipes/hooks.js';
 import { migrationTool } from '../recipes/migration-tools/index.js';
 import type { Recipe } from '../recipes/recipe.js';
 import { scheduled } from '../recipes/scheduled.js';
-import { askSettled } from '../recipes/settled.js';
-import { batchesOf } from './batches.js';
+import { asking } from '../recipes/settled.js';
+import { atMost, batchSizesOf, dealBatches, hostsIn } from './batches.js';
+import type { Zones } from './zones.js';
 
 /** What a plan is made of; `hosts` in the order in which they are released. */
 export interface PlanInput {
@@ -30,6 +31,13 @@ export interface PlanInput {
   readonly settle?: boolean;
   /** Of a rollback on demand: nothing is migrated, and the database goes down last, from the tree of `from`. */
   readonly rollback?: Rollback | null;
+  /** Every host of the environment; those that are not deployed to are left alone and count as they are. */
+  readonly fleet?: readonly string[];
+  /** Those of them that were away and are left out for that. */
+  readonly leftOut?: readonly string[];
+  readonly zones?: Zones;
+  /** Brings live what is live elsewhere: the database is as it must be. */
+  readonly catchesUp?: boolean;
 }
 
 /**
@@ -37,22 +45,26 @@ export interface PlanInput {
  * `stepsOfRun` (steps-of-run.ts) says what one run of the plan does on one host.
  */
 export function makePlan(input: PlanInput): DeploymentPlan {
-  const { environment, commit, ref, hosts, madeAt, rollback = null } = input;
+  const { environment, commit, ref, hosts, madeAt, rollback = null, catchesUp = false } = input;
+  const { fleet = hosts, leftOut = [], settle = false } = input;
+  const { rollout } = environment;
   const recipe = recipeOf(environment);
-  const database = databaseOf(environment, rollback);
+  const database = catchesUp ? null : databaseOf(environment, rollback);
   const released = recipe.release(environment, commit);
   const release =
     rollback === null ? released : [...withoutRun(released), ...rolledBack(environment, commit)];
   const prepare = recipe.prepare(environment, commit, ref, input.force ?? false);
-  const batches = batchesOf(environment.rollout, hosts.length);
+  const batchSizes = batchSizesOf(rollout, hosts.length);
+  const minHealthy = hostsIn(rollout.minHealthy, fleet.length);
+  const health = minHealthy > 0 || hosts.length > (batchSizes[0] as number);
   const phase = (name: Phase, steps: readonly Step[]) => ({ phase: name, steps });
   return DeploymentPlan.fromPartial({
     target: targetOf(environment),
     commit,
-    hosts: hosts.map((host, index) => ({ host, batch: batches[index] as number })),
+    hosts: inBatches(hosts, batchSizes, input),
     migratingHost: database === null ? '' : (database.on ?? hosts[0] ?? ''),
     phases: [
-      phase(Phase.PREPARE, input.settle === true ? askSettled(prepare, release) : prepare),
+      phase(Phase.PREPARE, asking(prepare, release, { settle, health })),
       phase(Phase.RELEASE, release),
       phase(Phase.PRUNE, recipe.prune(environment, commit)),
       ...(database === null || rollback !== null
@@ -62,14 +74,32 @@ export function makePlan(input: PlanInput): DeploymentPlan {
     migration: database === null ? undefined : migrationOf(database),
     undoTemplate: recipe.undo(environment, commit),
     pointOfNoReturn: rollback === null ? pointOfNoReturn(database) : '',
-    onFailure: environment.rollout.onFailure,
-    maxFailures: environment.rollout.maxFailures,
-    bakeMs: environment.rollout.bakeMs,
+    onFailure: rollout.onFailure,
+    maxFailures: atMost(rollout.maxFailures, hosts.length),
+    minHealthy,
+    bakeMs: rollout.bakeMs,
+    progressMs: rollout.progressMs,
+    batchSizes,
+    beside: fleet.filter((host) => !hosts.includes(host)),
+    leftOut,
+    catchesUp,
     timeoutMs: environment.timeoutMs,
-    warnings: [...warnings(environment), ...leftOut(rollback)],
+    warnings: [...warnings(environment), ...away([...leftOut, ...(rollback?.skipped ?? [])])],
     madeAt,
     rollback: rollback ?? undefined,
   });
+}
+
+/** In the order of release. All at once is all zones at once. */
+function inBatches(
+  hosts: readonly string[],
+  sizes: readonly number[],
+  { environment, zones }: PlanInput,
+): DeploymentPlan['hosts'] {
+  const isRolling = environment.rollout.strategy === 'rolling';
+  const zoned = hosts.map((host) => (isRolling ? (zones?.get(host) ?? '') : ''));
+  const batches = dealBatches(zoned, sizes);
+  return hosts.map((host, at) => ({ host, batch: batches[at] as number, zone: zoned[at] as string }));
 }
 
 /** Where on a host an environment lives, as the agent is told. */
@@ -138,8 +168,8 @@ function pointOfNoReturn(database: Database | null): string {
   return '';
 }
 
-function leftOut(rollback: Rollback | null): string[] {
-  return (rollback?.skipped ?? []).map((host) => `${host} does not answer: it is left as it is`);
+function away(hosts: readonly string[]): string[] {
+  return hosts.map((host) => `${host} does not answer: it is left as it is`);
 }
 
 function warnings(environment: Environment): string[] {

@@ -10,6 +10,7 @@ import type { Environment } from '../fraises/fraises.js';
 import type { RunPhase } from './lifecycle.js';
 import { latestRuns } from './runs-of-deployment.js';
 import { stepsOfRun } from './steps-of-run.js';
+import { zonesOf } from './zones.js';
 
 /** From asking a host what a plan would change there (it may fetch first) to giving up on it. */
 const PREVIEW_MS = 60_000;
@@ -21,9 +22,10 @@ export async function previewDeployment(
   edges: Edges,
   request: DeploymentRequest,
 ): Promise<DeploymentPreview> {
-  const { environment, commit, ref, hosts } = await resolveRequest(edges, request);
+  const { environment, configuration, commit, ref, hosts, leftOut } = await resolveRequest(edges, request);
   const madeAt = await edges.ledger.now();
-  const plan = makePlan({ environment, commit, ref, hosts, madeAt, settle: !request.force });
+  const zones = zonesOf(configuration, await edges.ledger.agents());
+  const plan = makePlan({ environment, commit, ref, hosts, madeAt, leftOut, zones, settle: !request.force });
   return previewPlan(edges, environment, plan, ['prepare', 'migrate', 'release', 'prune']);
 }
 

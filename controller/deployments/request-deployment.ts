@@ -5,7 +5,7 @@ import { findEnvironment } from '../fraises/find-environment.js';
 import type { Configuration, Environment } from '../fraises/fraises.js';
 import { askAgent } from './ask-agent.js';
 import { currentConfiguration } from './configuration.js';
-import { awayHosts, isNames, selectHosts } from './select-hosts.js';
+import { awayHosts, isNames, leaveOut, selectHosts } from './select-hosts.js';
 import type { Actor, Edges } from './edges.js';
 import type { DeploymentRow, Ledger } from './ledger.js';
 import type { Trigger } from './lifecycle.js';
@@ -24,6 +24,8 @@ export interface DeploymentRequest {
   readonly trigger: Trigger;
   /** The same id again answers with the deployment it made. */
   readonly requestId: string | null;
+  /** Hosts that are away are left as they are, instead of being in the way. */
+  readonly skipUnreachable?: boolean;
 }
 
 /** What a request comes down to, checked against the configuration and the hosts of this moment. */
@@ -32,6 +34,8 @@ export interface ResolvedRequest {
   readonly configuration: Configuration;
   readonly environment: Environment;
   readonly hosts: readonly string[];
+  /** Those that are away and would be left out. */
+  readonly leftOut: readonly string[];
   readonly commit: string;
   readonly ref: string;
 }
@@ -76,6 +80,7 @@ export async function requestDeployment(
       onlyHosts: request.hosts,
       pushedAt: null,
       rollback: null,
+      skipUnreachable: request.skipUnreachable ?? false,
     });
     const facts = {
       fraise: deployment.fraise,
@@ -107,10 +112,13 @@ export async function resolveRequest(edges: Edges, request: DeploymentRequest): 
   const { revision, configuration } = await currentConfiguration(edges.ledger, edges.parsed);
   const environment = findEnvironment(configuration, request.fraise, request.environment);
   const agents = await edges.ledger.agents();
-  const hosts = selectHosts({ configuration, environment, agents }, request.hosts);
-  if (!isNames(hosts)) throw refusal(hosts);
-  const away = awayHosts(hosts, agents, await edges.ledger.now());
-  if (away !== null) throw refusal(away);
+  const wanted = selectHosts({ configuration, environment, agents }, request.hosts);
+  if (!isNames(wanted)) throw refusal(wanted);
+  const now = await edges.ledger.now();
+  const without = leaveOut(environment, wanted, agents, now);
+  const hosts = request.skipUnreachable === true ? without : wanted;
+  const away = awayHosts(hosts, agents, now);
+  if (away !== null) throw refusal(without.length < wanted.length ? orSkipped(away, request) : away);
   const ref = request.commit ?? request.branch ?? environment.branch;
   if (ref === null) {
     throw new FraisierError(
@@ -128,7 +136,8 @@ export async function resolveRequest(edges: Edges, request: DeploymentRequest): 
     resolveRef(edges, host, { target, ref, steps: stepsToAllow(plan, host) }),
   );
   const commits = await Promise.all(asked);
-  return { revision, configuration, environment, hosts, commit: commits[0] as string, ref };
+  const leftOut = wanted.filter((host) => !hosts.includes(host));
+  return { revision, configuration, environment, hosts, leftOut, commit: commits[0] as string, ref };
 }
 
 /** Every host is asked, so that each policy is heard; the first one's commit is deployed everywhere. */
@@ -144,6 +153,11 @@ async function resolveRef(edges: Edges, host: string, question: ResolveRef): Pro
 function unknownCommit(error: unknown): never {
   if (!(error instanceof FraisierError) || error.reason.code !== 'commit_not_found') throw error;
   throw new FraisierError('unknown_commit', error.message, { ...error.reason, cause: error });
+}
+
+function orSkipped(away: Reason, { fraise, environment }: DeploymentRequest): Reason {
+  const skipping = `fraisier deploy ${fraise} ${environment} --skip-unreachable (leaves it as it is)`;
+  return { ...away, hint: `${away.hint} or ${skipping}` };
 }
 
 function refusal(why: Reason): FraisierError {

@@ -2,6 +2,7 @@ import { FraisierError } from '../../proto/error-codes.js';
 import type { Actor, Edges } from './edges.js';
 import type { DeploymentRow } from './ledger.js';
 import { deploymentHasEnded } from './lifecycle.js';
+import { answerForHosts } from './answer-for-hosts.js';
 import { madeBefore, requestDeployment, type DeploymentRequest } from './request-deployment.js';
 
 export interface RetryRequest extends Pick<DeploymentRequest, 'hosts' | 'trigger' | 'requestId'> {
@@ -10,7 +11,8 @@ export interface RetryRequest extends Pick<DeploymentRequest, 'hosts' | 'trigger
 
 /**
  * Queues what an ended deployment deployed once more, under the configuration of now: a new one of kind `retry` that names
- * it. Throws as `requestDeployment`, and `unknown_deployment`, or `not_steerable` for one that has not ended or is a rollback.
+ * it. Of a paused one, says that what failed on these hosts is to be done again. Throws as `requestDeployment` or `answerForHosts`, and
+ * `unknown_deployment`, or `not_steerable` for one that has not ended or is a rollback.
  */
 export async function retryDeployment(
   edges: Edges,
@@ -24,6 +26,8 @@ export async function retryDeployment(
     throw new FraisierError('unknown_deployment', `there is no deployment ${id}`, {
       hint: 'fraisier history',
     });
+  if (origin.status === 'paused' && request.hosts.length > 0)
+    return answerForHosts(edges, id, { act: 'retry', hosts: request.hosts }, actor);
   refuseUnlessRetriable(origin);
   const { fraise, environment, commit } = origin;
   const wanted = { ...request, fraise, environment, commit, branch: null, force: false };

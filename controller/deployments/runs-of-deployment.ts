@@ -44,6 +44,43 @@ export function endedBadly(run: RunRow): boolean {
   return runHasEnded(run.status) && run.status !== 'succeeded' && run.status !== 'skipped';
 }
 
+/** Whether it ended badly before somebody said `continue`, and not `skip`: then it is to be done again, and is no failure any more. */
+export function isToRedo(
+  { continuedAt, answers }: Pick<DeploymentRow, 'continuedAt' | 'answers'>,
+  run: RunRow,
+): boolean {
+  if (!endedBadly(run) || skippedHosts({ answers }).includes(run.host)) return false;
+  return continuedAt !== null && run.finishedAt !== null && run.finishedAt <= continuedAt;
+}
+
+/** The way back from this release on its host; of every attempt there is one of the same number. */
+export function undoOf(latest: LatestRuns, release: RunRow): RunRow | undefined {
+  const undo = latest.of(release.host, 'undo');
+  return undo !== undefined && undo.attempt >= release.attempt ? undo : undefined;
+}
+
+/** The release that was live on a host before; '' when none was, or nobody has looked. */
+export function previousOf(latest: LatestRuns, host: string): string {
+  return latest.of(host, 'prepare')?.previousRelease ?? '';
+}
+
+/** Whether that did not answer as a healthy release does. */
+export function wasUnhealthy(latest: LatestRuns, host: string): boolean {
+  return latest.of(host, 'prepare')?.unhealthy === true;
+}
+
+/** Hosts that somebody took out of a paused deployment. */
+export function skippedHosts({ answers }: Pick<DeploymentRow, 'answers'>): readonly string[] {
+  return answers.filter(({ act }) => act === 'skip').map(({ host }) => host);
+}
+
+/** Whether the agent's connection is valid at the moment of the situation. */
+export function isConnected({ hosts, now }: Situation, name: string): boolean {
+  return hosts.some(
+    (host) => host.name === name && host.leaseExpiresAt !== null && host.leaseExpiresAt > now,
+  );
+}
+
 /** Whether the host may have been touched by it. */
 function wasDispatched(run: RunRow): boolean {
   return run.dispatchedAt !== null;

@@ -3,21 +3,23 @@ import type { Configuration, Environment } from '../fraises/fraises.js';
 import type { Configured } from './configuration.js';
 import type { AgentRow } from './ledger.js';
 import { reason } from './reason.js';
+import { byZone, labelsOf, zonesOf } from './zones.js';
 
 /** What the hosts of an environment are found among. */
 export interface Choice extends Configured {
   readonly agents: readonly AgentRow[];
 }
 
-/** The names of the hosts of an environment, in the order of release, or why there are none. */
+/** The names of the hosts of an environment, in the order of release (zone by zone), or why there are none. */
 export function selectHosts(
   { environment, configuration, agents }: Choice,
   only: readonly string[],
   { migrates } = { migrates: true },
 ): readonly string[] | Reason {
   const usable = agents.filter((agent) => agent.revokedAt === null);
-  const names = namesOf(environment, configuration, usable);
-  if (!isNames(names)) return names;
+  const found = namesOf(environment, configuration, usable);
+  if (!isNames(found)) return found;
+  const names = byZone(found, zonesOf(configuration, usable), environment.rollout.zones);
   const unknown = names.find((name) => !usable.some((agent) => agent.name === name));
   if (unknown !== undefined) {
     return reason(
@@ -45,7 +47,7 @@ export function selectHosts(
 
 /** The host that migrates prepares the release as every other: it cannot be left out. */
 function withoutMigrating({ fraise, name, database }: Environment, chosen: readonly string[]): Reason | null {
-  const on = database === null || database.strategy === 'none' ? null : database.on;
+  const on = migratingHostOf(database);
   if (on === null || chosen.includes(on)) return null;
   return reason(
     'unknown_host',
@@ -55,6 +57,10 @@ function withoutMigrating({ fraise, name, database }: Environment, chosen: reado
       facts: { host: on },
     },
   );
+}
+
+function migratingHostOf(database: Environment['database']): string | null {
+  return database === null || database.strategy === 'none' ? null : database.on;
 }
 
 function namesOf(
@@ -69,7 +75,7 @@ function namesOf(
     case 'label': {
       const wanted = Object.entries(hosts.labels);
       const found = agents.filter((agent) => {
-        const labels = { ...configuration.hosts[agent.name]?.labels, ...agent.labels };
+        const labels = labelsOf(configuration, agent);
         return wanted.every(([key, value]) => labels[key] === value);
       });
       return found.length > 0
@@ -112,6 +118,21 @@ export function awayHosts(hosts: readonly string[], agents: readonly AgentRow[],
     hint: `systemctl status fraisier-agent (on ${first.name})`,
     facts: { host: first.name, since },
   });
+}
+
+/**
+ * The hosts that are here. All of them when none is, or when the one that migrates is away: then there is no going on without
+ * what is away.
+ */
+export function leaveOut(
+  { database }: Environment,
+  hosts: readonly string[],
+  agents: readonly AgentRow[],
+  now: Date,
+): readonly string[] {
+  const here = hosts.filter((host) => agents.some((agent) => agent.name === host && isHere(agent, now)));
+  const on = migratingHostOf(database);
+  return here.length === 0 || (on !== null && !here.includes(on)) ? hosts : here;
 }
 
 /** Whether the agent's connection lease is valid now, by the ledger's clock. */

@@ -2,7 +2,7 @@ import { FraisierError } from '../../proto/error-codes.js';
 import { carryOn } from './advance.js';
 import { isGoingBack } from './decide-rollback.js';
 import type { Actor, Edges } from './edges.js';
-import type { DeploymentRow, Ledger } from './ledger.js';
+import type { Answer, DeploymentRow, Ledger } from './ledger.js';
 import { deploymentHasEnded, type DeploymentStatus } from './lifecycle.js';
 
 /**
@@ -28,13 +28,18 @@ export function continueDeployment(edges: Edges, id: string, actor: Actor): Prom
   );
 }
 
-async function steer(
+/** What may be asked of a deployment that is under way. */
+export type Act = 'cancel' | 'continue' | Answer['act'];
+
+/** Asks it of a deployment in one of these states, and carries on here and now with one that is paused. */
+export async function steer(
   edges: Edges,
   id: string,
   actor: Actor,
-  act: 'cancel' | 'continue',
+  act: Act,
   from: readonly DeploymentStatus[],
   change: (tx: Ledger, held: DeploymentRow) => Promise<boolean>,
+  facts: Readonly<Record<string, string>> = {},
 ): Promise<DeploymentRow> {
   return edges.ledger.transaction(async (tx) => {
     const held = await tx.holdDeployment(id);
@@ -48,7 +53,7 @@ async function steer(
       actor: actor.name,
       action: `deployment_${act}_requested`,
       subject: id,
-      facts: { status: held.status },
+      facts: { status: held.status, ...facts },
     });
     // Here and now: whoever was told that it goes on must not find it paused.
     if (held.status === 'paused') await carryOn(edges, tx, id);
@@ -61,7 +66,8 @@ function whereItIs({ status }: DeploymentRow): string {
   return deploymentHasEnded(status) ? `it has ended: ${status}` : `it is ${status}`;
 }
 
-function notSteerable(held: DeploymentRow, act: 'cancel' | 'continue', why = whereItIs(held)): FraisierError {
+/** Why not, and where to look. */
+export function notSteerable(held: DeploymentRow, act: Act, why = whereItIs(held)): FraisierError {
   const { id, status } = held;
   return new FraisierError('not_steerable', `cannot ${act} ${id}: ${why}`, {
     hint: `fraisier show ${id}`,

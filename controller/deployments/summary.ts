@@ -1,6 +1,7 @@
 import { Outcome, type RunEvent } from '../../proto/gen/fraisier/v1/agent.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import type { DeploymentRow, Ledger, RunRow, StoredEvent } from './ledger.js';
+import { reason } from './reason.js';
+import type { Answer, DeploymentRow, Ledger, RunRow, StoredEvent } from './ledger.js';
 import { runHasEnded, type RunPhase, type RunStatus, type StepStatus } from './lifecycle.js';
 
 /** One deployment whole, as every screen tells it. */
@@ -56,6 +57,7 @@ export function summarizeRows(
         host,
         runs.filter((run) => run.host === host),
         byRun,
+        deployment.answers.find((answer) => answer.host === host && answer.act === 'skip'),
       ),
     ),
   };
@@ -65,6 +67,7 @@ function hostSummary(
   host: string,
   runs: readonly RunRow[],
   events: ReadonlyMap<string, readonly RunEvent[]>,
+  skipped: Answer | undefined,
 ): HostSummary {
   const last = runs.at(-1);
   const live = runs.filter((run) => run.liveRelease !== null).at(-1)?.liveRelease ?? null;
@@ -74,10 +77,14 @@ function hostSummary(
     status: last?.status ?? null,
     oldVersion: blankIsNull(runs.find((run) => run.previousRelease !== null)?.previousRelease ?? null),
     newVersion: blankIsNull(live),
-    reason: last?.reason ?? null,
+    reason: skipped === undefined ? (last?.reason ?? null) : skippedBy(skipped),
     steps: runs.flatMap((run) => stepsOf(run, events.get(run.id) ?? [])),
     lateReports: runs.flatMap((run) => lateReports(run, events.get(run.id) ?? [])),
   };
+}
+
+function skippedBy({ by, host }: Answer): Reason {
+  return reason('hosts_skipped', `${by} left it out`, { facts: { by, host } });
 }
 
 function stepsOf(run: RunRow, events: readonly RunEvent[]): StepSummary[] {

@@ -1,5 +1,5 @@
 import { milliseconds } from './build-command.js';
-import type { BatchSize, Rollout } from './fraises.js';
+import type { BatchSize, HostCount, Rollout } from './fraises.js';
 import type { WrittenRollout } from './schema-rollout.js';
 
 /** The rollout with its defaults. */
@@ -9,7 +9,11 @@ export function buildRollout(written: WrittenRollout): Rollout {
     batch: [written.batch ?? 1].flat() as BatchSize[],
     canary: written.canary ?? 0,
     bakeMs: milliseconds(written.bake, 0),
-    maxFailures: written.max_failures ?? 0,
+    zones: written.zones ?? [],
+    maxFailures: (written.max_failures ?? 0) as HostCount,
+    minHealthy: (written.min_healthy ?? 0) as HostCount,
+    progressMs: milliseconds(written.progress_deadline, 0),
+    catchUp: written.catch_up ?? false,
     onFailure: written.on_failure ?? 'rollback',
   };
 }

@@ -133,6 +133,9 @@ export interface HttpCheck {
 /** Hosts released at once: how many, or how much of all of them. */
 export type BatchSize = number | `${number}%`;
 
+/** So many hosts, or so much of all of them. */
+export type HostCount = number | `${number}%`;
+
 export interface Rollout {
   readonly strategy: 'rolling' | 'all_at_once';
   /** Of the batches in turn, at least one; the last is that of all that follow. */
@@ -140,7 +143,16 @@ export interface Rollout {
   /** Hosts of a first batch of its own; 0: none. */
   readonly canary: number;
   readonly bakeMs: number;
-  readonly maxFailures: number;
+  /** Values of the label `zone` in the order of release; those that are not named follow, by name. */
+  readonly zones: readonly string[];
+  /** A percentage of the hosts of the deployment, rounded down. */
+  readonly maxFailures: HostCount;
+  /** A percentage of all hosts of the environment, rounded up. */
+  readonly minHealthy: HostCount;
+  /** From one success on a host to the next; 0: no limit. */
+  readonly progressMs: number;
+  /** Whether a host that was left out is deployed to when it returns. */
+  readonly catchUp: boolean;
   readonly onFailure: 'rollback' | 'pause' | 'stop';
 }
 

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import * as word from './schema-words.js';
 
 const error = 'must be a number of hosts, 1 or more, or a percentage of all of them such as 25%';
+const countError =
+  'must be a number of hosts, 0 or more, or a percentage of all of them below 100%, such as 25%';
 
 const batchSize = z.union(
   [
@@ -11,6 +13,15 @@ const batchSize = z.union(
   { error },
 );
 const batch = z.union([batchSize, z.array(batchSize).min(1)], { error: `${error}, or a list of these` });
+
+/** So many hosts, or so much of all of them; all of them would leave nothing to do. */
+const someHosts = z.union(
+  [
+    z.int({ error: countError }).min(0, { error: countError }).max(10_000, { error: countError }),
+    z.string().regex(/^(?:0|[1-9]\d?)%$/, { error: countError }),
+  ],
+  { error: countError },
+);
 
 /** How a release goes over the hosts. */
 export const rollout = word.map({
@@ -22,10 +33,25 @@ export const rollout = word.map({
     ),
   canary: word.wholeNumber(0, 10_000).optional().describe('Hosts released before all others; default 0'),
   bake: word.duration(0).optional().describe('Wait after each batch; default 0s'),
-  max_failures: z
-    .literal(0, { error: `allowing failures ${word.NOT_YET}; leave it out, or 0` })
+  zones: z
+    .array(word.labelValue)
+    .min(1)
     .optional()
-    .describe('Only 0 in this version'),
+    .describe('Values of the label zone in the order of release; default: by name'),
+  max_failures: someHosts
+    .optional()
+    .describe('Hosts that may fail before the rollout stops: how many, or how much of all; default 0'),
+  min_healthy: someHosts
+    .optional()
+    .describe('Hosts that must stay healthy: how many, or how much of all; default 0'),
+  progress_deadline: word
+    .duration(1)
+    .optional()
+    .describe('Longest time from one success on a host to the next; default: none but timeout'),
+  catch_up: z
+    .boolean()
+    .optional()
+    .describe('Whether a host that was left out is brought up to date when it returns; default false'),
   on_failure: word.oneOf(['rollback', 'pause', 'stop']).optional().describe('Default rollback'),
 });
 

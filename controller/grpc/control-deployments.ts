@@ -4,6 +4,7 @@ import type {
   Deployment,
   RequestDeploymentRequest,
 } from '../../proto/gen/fraisier/v1/control.js';
+import { answerForHosts } from '../deployments/answer-for-hosts.js';
 import type { Edges } from '../deployments/edges.js';
 import { previewDeployment } from '../deployments/preview-deployment.js';
 import { explain } from '../deployments/explain.js';
@@ -22,6 +23,7 @@ type Handlers = Pick<
   | 'previewDeployment'
   | 'cancelDeployment'
   | 'continueDeployment'
+  | 'skipHosts'
   | 'getDeployment'
   | 'explain'
 >;
@@ -43,6 +45,9 @@ export function deploymentHandlers({ edges }: ControlEdges, gate: Gate): Handler
     continueDeployment: unary(gate, 'deployer', async ({ id }, { actor }) =>
       packDeployment(await continueDeployment(edges, id, actor)),
     ),
+    skipHosts: unary(gate, 'deployer', async ({ deploymentId: id, hosts }, { actor }) =>
+      packDeployment(await answerForHosts(edges, id, { act: 'skip', hosts }, actor)),
+    ),
     getDeployment: unary(gate, 'viewer', ({ id }) => wholeDeployment(edges, id)),
     explain: unary(gate, 'viewer', async (question) => packExplained(await explain(edges, question))),
   };
@@ -55,12 +60,12 @@ async function wholeDeployment(edges: Edges, id: string): Promise<Deployment> {
 }
 
 function unpackRequest(request: RequestDeploymentRequest): DeploymentRequest {
-  const { fraise, environment, commit, branch, force, hosts, requestId } = request;
+  const { fraise, environment, commit, branch, force, hosts, requestId, skipUnreachable } = request;
   if (commit !== '' && branch !== '') {
     throw new FraisierError('usage', 'a deployment is of a commit or of a branch: name one of them');
   }
   const named = { commit: commit || null, branch: branch || null, requestId: requestId || null };
-  return { fraise, environment, force, hosts, trigger: triggerOf(request), ...named };
+  return { fraise, environment, force, hosts, skipUnreachable, trigger: triggerOf(request), ...named };
 }
 
 function triggerOf({ trigger }: { readonly trigger: string }): 'api' | 'cli' {

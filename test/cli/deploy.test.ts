@@ -259,6 +259,22 @@ describe('fraisier deploy', () => {
     expect(ended.stderr).to.match(/^error: (d_same_\d+) has ended: unchanged\nnext: fraisier show \1\n$/);
   });
 
+  it('lets a paused deployment go on without a host, and watches it', async () => {
+    const id = desk.controller.record('checkout');
+    const { code, stdout } = await desk.fraisier(['skip', id, '--host', 'web-1,web-2']);
+    expect([code, stdout]).to.deep.equal([0, (await desk.fraisier(['continue', id])).stdout]);
+    const heard = desk.controller.heard.find(({ method }) => method === 'skipHosts');
+    expect(heard?.request).to.deep.equal({ deploymentId: id, hosts: ['web-1', 'web-2'] });
+    expect(await desk.fraisier(['skip', id])).to.include({ code: 2 });
+  });
+
+  it('asks for the others when hosts are away', async () => {
+    expect(await desk.fraisier(['deploy', 'checkout', 'production', '--skip-unreachable'])).to.include({
+      code: 0,
+    });
+    expect(desk.controller.requests.at(-1)).to.include({ skipUnreachable: true });
+  });
+
   it('continues a paused deployment and watches it', async () => {
     const { code, stdout } = await desk.fraisier(['continue', desk.controller.record('checkout')]);
     expect({ code, last: stdout.split('\n').at(-2) }).to.deep.equal({ code: 0, last: GOOD_LINES.at(-2) });

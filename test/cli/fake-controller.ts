@@ -16,6 +16,7 @@ import {
   type RequestDeploymentRequest,
   type RetryRequest,
   type RollbackRequest,
+  type SkipRequest,
   type WatchEvent,
   type WatchRequest,
 } from '../../proto/gen/fraisier/v1/control.js';
@@ -154,6 +155,7 @@ export class FakeController {
       continueDeployment: unary('continueDeployment', 'admin', ({ id }: { id: string }) =>
         this.steerable(id),
       ),
+      skipHosts: unary('skipHosts', 'admin', ({ deploymentId }: SkipRequest) => this.steerable(deploymentId)),
       retryDeployment: unary('retryDeployment', 'admin', (request: RetryRequest) => this.retry(request)),
       requestRollback: unary('requestRollback', 'admin', (request: RollbackRequest) =>
         this.rollback(request),
@@ -204,7 +206,8 @@ export class FakeController {
 
   private retry({ deploymentId, ...request }: RetryRequest): Deployment {
     const { fraise, environment } = this.known(deploymentId);
-    return this.request({ ...request, fraise, environment, commit: '', branch: '', force: false });
+    const wanted = { ...request, fraise, environment, commit: '', branch: '' };
+    return this.request({ ...wanted, force: false, skipUnreachable: false });
   }
 
   private rollback(request: RollbackRequest): Deployment {
@@ -230,6 +233,7 @@ export class FakeController {
       branch: '',
       force: false,
       hosts: [],
+      skipUnreachable: false,
       trigger: 'api',
       requestId: '',
     }).id;

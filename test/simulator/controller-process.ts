@@ -1,5 +1,6 @@
 import { pino, type Logger } from 'pino';
 import { startDriver, type Driver } from '../../controller/deployments/driver.js';
+import { watchReturns, type ReturnWatch } from '../../controller/deployments/watch-returns.js';
 import type { Edges } from '../../controller/deployments/edges.js';
 import type { Configuration } from '../../controller/fraises/fraises.js';
 import { agentGateway, type AgentGateway } from '../../controller/grpc/agent-gateway.js';
@@ -39,6 +40,7 @@ export class ControllerProcess {
   readonly receiver: Receiver;
   readonly #driver: Driver;
   readonly #settling: Settling;
+  readonly #returns: ReturnWatch;
   readonly #gateway: AgentGateway;
 
   constructor(name: string, around: ControllerSurroundings) {
@@ -66,6 +68,7 @@ export class ControllerProcess {
     const onError = (error: unknown): void => logger.error({ err: error }, 'not advanced');
     this.#driver = startDriver(this.edges, { onError, pollMs: POLL_MS });
     this.#settling = startSettling(this.edges, { onError, pollMs: POLL_MS });
+    this.#returns = watchReturns(this.edges, { onError, onCaughtUp: () => undefined, pollMs: POLL_MS });
     this.#gateway = agentGateway({
       edges: this.edges,
       authority: NO_AUTHORITY,
@@ -79,7 +82,12 @@ export class ControllerProcess {
 
   /** SIGTERM: agents are sent elsewhere first. */
   async stop(): Promise<void> {
-    await Promise.all([this.#driver.stop(), this.#settling.stop(), this.#gateway.drain()]);
+    await Promise.all([
+      this.#driver.stop(),
+      this.#settling.stop(),
+      this.#returns.stop(),
+      this.#gateway.drain(),
+    ]);
   }
 }
 

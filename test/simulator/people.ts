@@ -5,6 +5,7 @@ import {
 import { requestRollback } from '../../controller/deployments/request-rollback.js';
 import { retryDeployment } from '../../controller/deployments/retry-deployment.js';
 import { lockFraise, unlockFraise } from '../../controller/deployments/lock-fraise.js';
+import { answerForHosts } from '../../controller/deployments/answer-for-hosts.js';
 import { cancelDeployment, continueDeployment } from '../../controller/deployments/steer-deployment.js';
 import type { Actor } from '../../controller/deployments/edges.js';
 import { deploymentHasEnded } from '../../controller/deployments/lifecycle.js';
@@ -101,7 +102,7 @@ export class People {
       branch: null,
       force: this.#random.chance(0.3),
       hosts: this.#someHosts(),
-
+      skipUnreachable: this.#random.chance(0.4),
       trigger: 'cli',
       requestId: `request-${(this.#asked += 1)}`,
     };
@@ -163,8 +164,15 @@ export class People {
   #answerPaused(): void {
     const paused = this.#state().deployments.filter(({ status }) => status === 'paused');
     if (paused.length === 0) return;
-    const { id } = this.#random.pick(paused);
-    if (this.#random.chance(0.7))
+    const { id, plan } = this.#random.pick(paused);
+    const act = this.#random.pick(['skip', 'retry'] as const);
+    const host = this.#random.pick(plan?.hosts ?? [])?.host;
+    if (host !== undefined && this.#random.chance(0.4))
+      this.#ask(
+        `${act} ${host} of ${id}`,
+        async ({ edges }) => (await answerForHosts(edges, id, { act, hosts: [host] }, ANA)).status,
+      );
+    else if (this.#random.chance(0.7))
       this.#ask(`continue ${id}`, async ({ edges }) => (await continueDeployment(edges, id, ANA)).status);
     else this.#ask(`cancel ${id}`, async ({ edges }) => (await cancelDeployment(edges, id, ANA)).status);
   }

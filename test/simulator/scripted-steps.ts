@@ -78,7 +78,13 @@ async function preflight(spec: Preflight, at: Place): Promise<StepEnd> {
   const previousProvenGood = app.proven.has(app.live);
   const isLive = app.live === context.commit && app.serving === app.live;
   const settled = spec.settle && isLive && previousProvenGood && isHealthy(at);
-  return succeeded({ previousRelease: app.live, previousProvenGood, ...(spec.settle ? { settled } : {}) });
+  const unhealthy = app.live !== '' && !settled && spec.health !== undefined && !isHealthy(at);
+  return succeeded({
+    previousRelease: app.live,
+    previousProvenGood,
+    unhealthy,
+    ...(spec.settle ? { settled } : {}),
+  });
 }
 
 async function command(argv: readonly string[], commit: string, { context }: Place): Promise<StepEnd> {

@@ -99,6 +99,10 @@ function describe(pair: Pair, hosts: readonly string[], random: Random): object 
       canary: random.pick([0, 0, 1]),
       bake: random.pick(['0s', '10s']),
       on_failure: random.pick(['rollback', 'rollback', 'pause', 'stop']),
+      max_failures: random.pick([0, 0, 0, 1, '50%']),
+      min_healthy: random.pick([0, 0, 0, 1, '40%']),
+      catch_up: random.chance(0.5),
+      ...(random.chance(0.2) ? { progress_deadline: '6m' } : {}),
     },
     timeout: '15m',
   };

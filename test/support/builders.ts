@@ -6,6 +6,7 @@ import type {
   Environment,
   HealthCheck,
   HttpCheck,
+  Rollout,
 } from '../../controller/fraises/fraises.js';
 import { makePlan } from '../../controller/deployments/plan.js';
 
@@ -52,7 +53,7 @@ export function anEnvironment(more: Partial<Environment> = {}): Environment {
     install: { command: { argv: ['npm', 'ci'] }, user: null, timeoutMs: 300_000 },
     database: null,
     healthCheck: aHealthCheck(),
-    rollout: { strategy: 'rolling', batch: [1], canary: 0, bakeMs: 0, maxFailures: 0, onFailure: 'rollback' },
+    rollout: aRollout(),
     hooks: {},
     script: null,
     jobs: [],
@@ -61,6 +62,22 @@ export function anEnvironment(more: Partial<Environment> = {}): Environment {
     keepReleases: 5,
     timeoutMs: 600_000,
     protected: true,
+    ...more,
+  };
+}
+
+export function aRollout(more: Partial<Rollout> = {}): Rollout {
+  return {
+    strategy: 'rolling',
+    batch: [1],
+    canary: 0,
+    bakeMs: 0,
+    zones: [],
+    maxFailures: 0,
+    minHealthy: 0,
+    progressMs: 0,
+    catchUp: false,
+    onFailure: 'rollback',
     ...more,
   };
 }
@@ -128,6 +145,8 @@ export function aDeployment(
     newVersion: COMMIT,
     cancelRequestedBy: null,
     continueRequestedBy: null,
+    skipUnreachable: false,
+    answers: [],
     createdAt: NOON,
     startedAt: NOON,
     continuedAt: null,
@@ -170,6 +189,7 @@ export function aRun(
     migration: null,
     liveRelease: null,
     settled: false,
+    unhealthy: false,
     createdAt: at(1),
     dispatchedAt: pending ? null : at(1),
     startedAt: pending || status === 'dispatched' ? null : at(2),

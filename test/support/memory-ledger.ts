@@ -226,6 +226,8 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
         newVersion: null,
         cancelRequestedBy: null,
         continueRequestedBy: null,
+        skipUnreachable: deployment.skipUnreachable ?? false,
+        answers: [],
         createdAt: now(),
         startedAt: null,
         continuedAt: null,
@@ -350,6 +352,7 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
         migration: null,
         liveRelease: null,
         settled: false,
+        unhealthy: false,
         createdAt: now(),
         dispatchedAt: null,
         startedAt: null,
@@ -734,7 +737,8 @@ function shownNotification({
   return { number, topic, about, payload, lane, attempts };
 }
 
-function madeLive({ status, kind }: DeploymentRow): boolean {
+function madeLive({ status, kind, reason }: DeploymentRow): boolean {
+  if (status === 'failed') return reason?.code === 'hosts_failed';
   return status === 'succeeded' || (status === 'rolled_back' && kind === 'rollback');
 }
 

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { writeInstalled } from '../../../agent/steps/installed-units.js';
 import { releaseFolder, writeReleaseMark } from '../../../agent/steps/release-layout.js';
@@ -52,6 +52,33 @@ describe('whether there is anything to do', () => {
     await serving(500, async (url) => expect(await settled(host, { health: asking(url) })).to.equal(false));
   });
 
+  it('says that what is live is unhealthy, whatever its version, where it is asked and not settled', async () => {
+    const unhealthy = async (host: TestHost, spec: Partial<Preflight>) => {
+      const value = { minFreeBytes: 1, settle: false, ...spec };
+      const end = await host.run({ $case: 'preflight', value }, { commit: 'b'.repeat(40) });
+      expect('reason' in end ? end.reason?.message : '').to.equal('');
+      return 'result' in end ? end.result?.unhealthy : undefined;
+    };
+    const host = await live();
+    const nothing = await aHost(join(folder, 'empty'));
+    await serving(500, async (url) => {
+      expect(await unhealthy(host, { health: asking(url) })).to.equal(true);
+      expect(await unhealthy(nothing, { health: asking(url) }), 'nothing is live').to.equal(false);
+    });
+    await serving(200, async (url) => {
+      expect(await unhealthy(host, { health: asking(url) })).to.equal(false);
+      expect(await unhealthy(host, { health: asking(url), settle: true })).to.equal(false);
+    });
+    expect(await unhealthy(host, {}), 'there is nothing to ask').to.equal(false);
+    expect(await unhealthy(host, { health: Health.fromPartial({}) })).to.equal(false);
+    const command = {
+      name: 'c',
+      timeoutMs: 5000,
+      look: { $case: 'command' as const, value: { argv: ['false'] } },
+    };
+    expect(await unhealthy(host, { health: Health.fromPartial({ probes: [command] }) })).to.equal(false);
+  });
+
   it('there is when its unit is off, was started before the code changed, or its file changed since', async () => {
     const cases: [Record<string, string>, boolean][] = [
       [UNIT, true],
@@ -83,7 +110,10 @@ describe('whether there is anything to do', () => {
   ): Promise<TestHost> {
     const home = join(folder, `host-${(hosts += 1)}`);
     const units = ['checkout.service', 'daily.service', 'daily.timer'];
-    const host = await aHost(home, target, { systemd, policy: aPolicy(home, { units }) });
+    const host = await aHost(home, target, {
+      systemd,
+      policy: aPolicy(home, { units, commands: ['false'], users: [userInfo().username] }),
+    });
     const release = releaseFolder(host.target, COMMIT);
     await mkdir(release, { recursive: true });
     const times = { stagedAt: ACTIVATED, activatedAt: ACTIVATED, provenGoodAt: ACTIVATED };

@@ -207,6 +207,7 @@ describe('views of deployments', () => {
       branch: '',
       force: false,
       hosts: [],
+      skipUnreachable: false,
       trigger: 'cli',
       requestId: '',
     });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Waking } from '../../../controller/deployments/edges.js';
 import type {
+  Answer,
   DeliveryRow,
   DeploymentRow,
   Ledger,
@@ -17,7 +18,7 @@ import {
 } from '../../../controller/deployments/lifecycle.js';
 import type { DeploymentStatus, RunStatus } from '../../../controller/deployments/lifecycle.js';
 import { FraisierError, reason } from '../../../proto/error-codes.js';
-import { MigrationState, Rollback } from '../../../proto/gen/fraisier/v1/plan.js';
+import { MigrationState, Rollback, type Reason } from '../../../proto/gen/fraisier/v1/plan.js';
 import { until } from '../../support/until.js';
 import { pendingContract } from './pending-contract.js';
 import { queueContract } from './queue-contract.js';
@@ -215,6 +216,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
           reason: why,
           cancelRequestedBy: 'ana',
           continueRequestedBy: 'bo',
+          answers: [SKIPPED],
           continued: true,
         }),
       ).to.equal(true);
@@ -225,6 +227,8 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
         plan: plan(),
         oldVersion: 'a',
         newVersion: 'b',
+        answers: [SKIPPED],
+        skipUnreachable: false,
       });
       expect(paused).to.include({
         cancelRequestedBy: 'ana',
@@ -344,6 +348,10 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       expect(await live()).to.equal(second);
       const back = await ended('rolled_back', { kind: 'rollback', originId: second });
       expect(await live()).to.equal(back);
+      const partly = await ended('failed', {}, reason('hosts_failed', 'live on web-1; web-2 failed'));
+      expect(await live(), 'live on all but hosts that may fail').to.equal(partly);
+      await ended('failed', {}, reason('run_failed', 'no'));
+      expect(await live()).to.equal(partly);
     });
 
     it('tell those that ran and are over, newest end first, as many as asked for', async () => {
@@ -356,6 +364,11 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       await ledger.moveDeployment(open.id, 'queued', 'running', { started: true });
       expect(ids(await ledger.endedDeployments('checkout', 'production', 10))).to.deep.equal([second, first]);
       expect(ids(await ledger.endedDeployments('checkout', 'production', 1))).to.deep.equal([second]);
+    });
+
+    it('keep whether hosts that are away are left out', async () => {
+      const { id } = await ledger.insertDeployment(newDeployment({ skipUnreachable: true }));
+      expect((await ledger.deployment(id))?.skipUnreachable).to.equal(true);
     });
 
     it('keep what a rollback goes back by', async () => {
@@ -424,6 +437,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
         lastSeq: 0,
         currentStep: null,
         settled: false,
+        unhealthy: false,
         migration: null,
         dispatchedAt: null,
       });
@@ -481,6 +495,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
           previousRelease: '',
           previousProvenGood: false,
           settled: true,
+          unhealthy: true,
           migration,
           finished: false,
         }),
@@ -497,6 +512,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
         previousRelease: '',
         previousProvenGood: false,
         settled: true,
+        unhealthy: true,
         liveRelease: null,
         reason: null,
       });
@@ -1163,6 +1179,7 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
   async function ended(
     status: 'succeeded' | 'failed' | 'rolled_back',
     more: Parameters<typeof newDeployment>[0] = {},
+    why: Reason | null = null,
   ): Promise<string> {
     const { id } = await ledger.insertDeployment(newDeployment(more));
     await ledger.moveDeployment(id, 'queued', 'running', { started: true });
@@ -1170,11 +1187,13 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       await ledger.moveDeployment(id, 'running', 'rolling_back');
       await ledger.moveDeployment(id, 'rolling_back', status, { finished: true });
     } else {
-      await ledger.moveDeployment(id, 'running', status, { finished: true });
+      await ledger.moveDeployment(id, 'running', status, { finished: true, reason: why });
     }
     return id;
   }
 }
+
+const SKIPPED: Answer = { host: 'web-1', act: 'skip', by: 'ana', wasAway: true };
 
 function configuration(text: string): { text: string; fileName: string; appliedBy: string } {
   return { text, fileName: 'fraises.yaml', appliedBy: 'ana' };

@@ -8,8 +8,9 @@ import {
 } from '../../../controller/deployments/request-deployment.js';
 import { retryDeployment } from '../../../controller/deployments/retry-deployment.js';
 import type { Actor } from '../../../controller/deployments/edges.js';
-import type { DeploymentRow } from '../../../controller/deployments/ledger.js';
+import type { DeploymentChange, DeploymentRow } from '../../../controller/deployments/ledger.js';
 import { Answer, HostPreview, Inspection, Question } from '../../../proto/gen/fraisier/v1/agent.js';
+import { DeploymentPlan } from '../../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../../proto/error-codes.js';
 import { COMMIT } from '../../support/builders.js';
 import { memoryEdges, SAMPLE_CONFIGURATION, type MemoryEdges } from '../../support/memory-edges.js';
@@ -105,6 +106,29 @@ describe('requesting a deployment', () => {
     const edges = await answering(() => commit);
     edges.pass(4000);
     expect((await refused(requestDeployment(edges, wanted(), ANA))).code).to.equal('agent_away');
+  });
+
+  it('is refused for a host that is away, and says how to leave it out; then the others are asked', async () => {
+    const edges = await answering(() => commit);
+    edges.pass(3000);
+    await edges.ledger.renewLease('web-1', 1, 3_600_000);
+    edges.pass(1000);
+    const away = await refused(requestDeployment(edges, wanted(), ANA));
+    expect([away.code, away.hint]).to.deep.equal([
+      'agent_away',
+      'systemctl status fraisier-agent (on web-2) or fraisier deploy checkout production --skip-unreachable (leaves it as it is)',
+    ]);
+    const made = await requestDeployment(edges, wanted({ skipUnreachable: true }), ANA);
+    expect(made).to.include({ skipUnreachable: true, commit: COMMIT });
+    const shown = await previewDeployment(edges, wanted({ skipUnreachable: true }));
+    expect(shown.hosts.map(({ host }) => host)).to.deep.equal(['web-1']);
+    expect(shown.warnings).to.deep.equal(['web-2 does not answer: it is left as it is']);
+    edges.pass(4000);
+    const none = await refused(requestDeployment(edges, wanted({ skipUnreachable: true }), ANA));
+    expect([none.code, none.hint]).to.deep.equal([
+      'agent_away',
+      'systemctl status fraisier-agent (on web-1)',
+    ]);
   });
 
   it('deploys what an ended one deployed once more, under the configuration of now, and names it', async () => {
@@ -243,6 +267,54 @@ describe('the status of an environment', () => {
     });
   });
 
+  it('says which deployment left a host as it was, and what mends that', async () => {
+    const catching = SAMPLE_CONFIGURATION.replace(
+      'health_check',
+      'rollout: { catch_up: true }\n        health_check',
+    );
+    const marks = async (
+      configuration: string,
+      release: string,
+      lapse: number,
+      more: DeploymentChange = {},
+    ) => {
+      const seen = { ...LIVE, release };
+      const edges = await answering(
+        () => ({ $case: 'inspection', value: Inspection.fromPartial(seen) }),
+        configuration,
+      );
+      await succeededOnce(edges, {
+        plan: DeploymentPlan.fromPartial({ hosts: [{ host: 'web-1' }], leftOut: ['web-2'] }),
+        ...more,
+      });
+      edges.pass(lapse);
+      const [look] = await environmentStatus(edges, { fraise: 'checkout', environment: 'production' });
+      return look?.hosts.map(({ status, reason: why }) => [status, why?.message ?? '', why?.hint ?? '']);
+    };
+    const left = 'left as it was by d_0, because it was away';
+    expect(await marks(SAMPLE_CONFIGURATION, 'older', 0)).to.deep.equal([
+      ['stale', '', ''],
+      ['stale', left, 'fraisier retry d_0 --host web-2'],
+    ]);
+    expect((await marks(catching, 'older', 0))?.[1]?.slice(1)).to.deep.equal([
+      `${left}; it is brought up to date once it is back`,
+      '',
+    ]);
+    expect((await marks(catching, COMMIT, 0))?.[1]).to.deep.equal(['live', '', '']);
+    expect((await marks(catching, '', 4000))?.[1]?.[1]).to.match(
+      /^the agent has been away since .*; left as it was by d_0/,
+    );
+    const answers = [{ host: 'web-2', act: 'skip' as const, by: 'ana', wasAway: false }];
+    const skipped = await marks(catching, 'older', 0, {
+      plan: DeploymentPlan.fromPartial({ hosts: [] }),
+      answers,
+    });
+    expect(skipped?.[1]?.slice(1)).to.deep.equal([
+      'left as it was by d_0',
+      'fraisier retry d_0 --host web-2',
+    ]);
+  });
+
   it('says so for an agent that never connected', async () => {
     const edges = await memoryEdges(SAMPLE_CONFIGURATION.replace('[web-1, web-2]', '[web-3]'));
     await edges.ledger.enrolAgent({
@@ -322,7 +394,7 @@ async function answering(
   }
 }
 
-async function succeededOnce(edges: MemoryEdges): Promise<void> {
+async function succeededOnce(edges: MemoryEdges, change: DeploymentChange = {}): Promise<void> {
   const { ledger } = edges;
   const row = {
     fraise: 'checkout',
@@ -349,5 +421,5 @@ async function succeededOnce(edges: MemoryEdges): Promise<void> {
     rollback: null,
   });
   await ledger.moveDeployment('d_0', 'queued', 'running', { started: true });
-  await ledger.moveDeployment('d_0', 'running', 'succeeded', { finished: true });
+  await ledger.moveDeployment('d_0', 'running', 'succeeded', { ...change, finished: true });
 }

@@ -1,8 +1,15 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { batchesOf } from '../../../controller/deployments/batches.js';
+import { atMost, batchSizesOf, dealBatches, hostsIn } from '../../../controller/deployments/batches.js';
 import type { BatchSize, Rollout } from '../../../controller/fraises/fraises.js';
 import { anEnvironment } from '../../support/builders.js';
+
+function batchesOf(rollout: Rollout, count: number): readonly number[] {
+  return dealBatches(
+    Array.from({ length: count }, () => ''),
+    batchSizesOf(rollout, count),
+  );
+}
 
 function sizes(count: number, more: Partial<Rollout>): readonly number[] {
   const batches = batchesOf({ ...anEnvironment().rollout, ...more }, count);
@@ -26,6 +33,18 @@ describe('the batches of a rollout', () => {
       expect(sizes(count, rollout)).to.deep.equal(expected);
     });
   }
+
+  it('end where another zone begins', () => {
+    const dealt = (zones: string, ...more: number[]) => dealBatches(zones.split(''), more).join('');
+    expect(dealt('aaabb', 2)).to.equal('00122');
+    expect(dealt('aabbb', 1, 5)).to.equal('01222');
+    expect(dealt('abc', 5)).to.equal('012');
+  });
+
+  it('take a percentage of hosts that may fail down, and of those that must stay healthy up', () => {
+    expect([atMost('25%', 7), atMost('0%', 7), atMost(3, 7)]).to.deep.equal([1, 0, 3]);
+    expect([hostsIn('25%', 7), hostsIn('0%', 7), hostsIn(3, 7)]).to.deep.equal([2, 0, 3]);
+  });
 
   it('hold every host once, in order, and none is empty or larger than asked for', () => {
     const size = fc.oneof(

@@ -11,6 +11,7 @@ import {
   aDeployment,
   anAgent,
   anEnvironment,
+  aRollout,
   at,
 } from '../../support/builders.js';
 
@@ -74,6 +75,35 @@ describe('a queued deployment', () => {
     expect('wait' in seen && seen.wait.message).to.contain('away since');
   });
 
+  it('leaves hosts that are away out when it was told to, and keeps who they are and whom they stand beside', () => {
+    const gone = anAgent('web-2', { leaseExpiresAt: at(-60) });
+    const start = (more: Partial<DeploymentRow>, queue: Partial<Queue> = {}) => {
+      const decision = consider({ skipUnreachable: true, ...more }, { agents: [WEB_1, gone], ...queue });
+      return 'start' in decision ? decision.start : decision;
+    };
+    expect(start({})).to.deep.include({ leftOut: ['web-2'], beside: ['web-2'] });
+    expect(start({}, { agents: AGENTS })).to.deep.include({ leftOut: [], beside: [] });
+    expect(start({ onlyHosts: ['web-1'] })).to.deep.include({ leftOut: [], beside: ['web-2'] });
+    expect(start({ onlyHosts: ['web-2'] }), 'nobody would be left').to.have.property('wait');
+    const environment = anEnvironment({ database: { ...aDatabase, on: 'web-2' } });
+    const configured = { configuration: aConfiguration(environment), environment };
+    expect(start({}, { configured }), 'it migrates').to.have.property('wait');
+  });
+
+  it('brings hosts up to date without a migration, and does not wait for one that is away again', () => {
+    const catching = { kind: 'retry' as const, trigger: 'schedule' as const, requestedBy: 'controller' };
+    const environment = anEnvironment({ database: { ...aDatabase, on: 'web-1' } });
+    const configured = { configuration: aConfiguration(environment), environment };
+    const decision = consider({ ...catching, onlyHosts: ['web-2'] }, { configured });
+    expect('start' in decision && decision.start).to.deep.include({ catchesUp: true, migratingHost: '' });
+    const gone = anAgent('web-2', { leaseExpiresAt: at(-60) });
+    const away = consider({ ...catching, onlyHosts: ['web-2'] }, { configured, agents: [WEB_1, gone] });
+    expect('end' in away && [away.end, away.reason.code]).to.deep.equal(['cancelled', 'agent_away']);
+    expect(
+      code(consider({ kind: 'retry', trigger: 'schedule', onlyHosts: ['web-2'] }, { configured })),
+    ).to.equal('unknown_host');
+  });
+
   it('fails when the host that migrates is left out', () => {
     const queue = (strategy: 'apply' | 'none') => {
       const environment = anEnvironment({ database: { ...aDatabase, strategy, on: 'web-1' } });
@@ -101,6 +131,44 @@ describe('the hosts of an environment', () => {
     const environment = anEnvironment({ hosts: { by: 'label', labels: { role: 'web', zone: 'a' } } });
     const configuration = { ...aConfiguration(environment), hosts: { 'web-2': { labels: { zone: 'a' } } } };
     expect(selectHosts({ environment, configuration, agents: AGENTS }, [])).to.deep.equal(['web-2']);
+  });
+
+  it('are released zone by zone: those named first, the others by name, hosts without one last', () => {
+    const inZone = (name: string, zone: string) =>
+      anAgent(name, { labels: { role: 'web', ...(zone === '' ? {} : { zone }) } });
+    const agents = [
+      inZone('h1', 'b'),
+      inZone('h2', ''),
+      inZone('h3', 'a'),
+      inZone('h4', 'c'),
+      inZone('h5', 'a'),
+    ];
+    const order = (zones: readonly string[], hosts: Environment['hosts']) =>
+      select(anEnvironment({ hosts, rollout: aRollout({ zones }) }), agents);
+    const label = { by: 'label', labels: { role: 'web' } } as const;
+    expect(order([], label)).to.deep.equal(['h3', 'h5', 'h1', 'h4', 'h2']);
+    expect(order(['c', 'z'], label)).to.deep.equal(['h4', 'h3', 'h5', 'h1', 'h2']);
+    expect(order([], { by: 'name', names: ['h5', 'h2', 'h1', 'h3'] })).to.deep.equal([
+      'h5',
+      'h3',
+      'h1',
+      'h2',
+    ]);
+  });
+
+  it('are in batches of one zone each, unless all are released at once', () => {
+    const zoned = ['a', 'b', 'b'].map((zone, at) =>
+      anAgent(`web-${at + 1}`, { labels: { role: 'web', zone } }),
+    );
+    const batches = (strategy: 'rolling' | 'all_at_once') => {
+      const hosts = { by: 'label', labels: { role: 'web' } } as const;
+      const environment = anEnvironment({ hosts, rollout: aRollout({ strategy, batch: [2] }) });
+      const configured = { configuration: aConfiguration(environment), environment };
+      const decision = consider({}, { configured, agents: zoned });
+      return 'start' in decision && decision.start.hosts.map(({ batch, zone }) => `${batch}${zone}`);
+    };
+    expect(batches('rolling')).to.deep.equal(['0a', '1b', '1b']);
+    expect(batches('all_at_once')).to.deep.equal(['0', '0', '0']);
   });
 
   it('are none, with the labels named, when no agent has them', () => {

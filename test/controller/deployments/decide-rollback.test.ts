@@ -141,7 +141,8 @@ describe('deciding on a rollback', () => {
     const pausing = { plan: { ...planned(GOING_DOWN), onFailure: 'pause' } };
     expect(back(failed, pausing).move).to.deep.include({ to: 'paused' });
     const going = back(failed, { ...pausing, status: 'paused', continueRequestedBy: 'ana' });
-    expect([going.move?.to, ...starts(going)]).to.deep.equal(['running', 'release web-1 2']);
+    expect([going.move?.to, ...starts(going)]).to.deep.equal(['running']);
+    expect(starts(back(failed, { ...pausing, continuedAt: at(50) }))).to.deep.equal(['release web-1 2']);
   });
 
   it('fails before anything is touched as every deployment does', () => {
@@ -168,7 +169,8 @@ describe('deciding on a rollback', () => {
     expect(move?.reason?.message).to.contain('whether the migration was undone');
     const paused = { status: 'paused' as const, reason: move?.reason ?? null };
     const going = back(unknown, { ...paused, continueRequestedBy: 'ana' });
-    expect([going.move?.to, ...starts(going)]).to.deep.equal(['running', 'migrate_down web-1 2']);
+    expect([going.move?.to, ...starts(going)]).to.deep.equal(['running']);
+    expect(starts(back(unknown, { continuedAt: at(50) }))).to.deep.equal(['migrate_down web-1 2']);
     const cancelled = back(unknown, { ...paused, cancelRequestedBy: 'ana' });
     expect(cancelled.move?.to).to.equal('cancelled');
     expect(cancelled.move?.reason?.message).to.contain('the way down of the database interrupted');

@@ -187,7 +187,9 @@ describe('decide', () => {
         environmentConfig: anEnvironment({ rollout: { ...rollout, onFailure: 'pause' } }),
       });
       expect(pause.move?.to).to.equal('paused');
-      expect(pause.move?.reason?.hint).to.equal('fraisier continue d_1');
+      expect(pause.move?.reason?.hint).to.equal(
+        'fraisier continue d_1 or fraisier retry d_1 --host web-1 or fraisier skip d_1 --host web-1 or fraisier rollback checkout production',
+      );
       const stop = given(broken, {
         environmentConfig: anEnvironment({ rollout: { ...rollout, onFailure: 'stop' } }),
       });
@@ -278,8 +280,9 @@ describe('decide', () => {
     it('does again what ended badly when continued', () => {
       const runs = [...prepared(), aRun('web-1', 'release', 'failed')];
       const decision = given(runs, { status: 'paused', reason: RED, continueRequestedBy: 'ana' });
-      expect(decision.move).to.deep.equal({ to: 'running', reason: null });
-      expect(starts(decision)).to.deep.equal(['release web-1 2']);
+      expect(decision).to.deep.equal({ move: { to: 'running', reason: null } });
+      expect(starts(given(runs, { continuedAt: at(50) }))).to.deep.equal(['release web-1 2']);
+      expect(starts(given(runs, { continuedAt: at(2) })), 'failed again since').to.deep.equal([]);
     });
 
     it('waits when it is going back already, whoever cancelled it', () => {
@@ -306,7 +309,7 @@ describe('decide', () => {
       expect(starts(decision)).to.deep.equal(['migrate_down web-1 2']);
       const byHand = given(runs, { status: 'paused', continueRequestedBy: 'ana', cancelRequestedBy: 'bo' });
       expect(byHand.move?.reason?.code).to.equal('cancelled');
-      const unexplained = given([aRun('web-1', 'undo', 'failed')], {
+      const unexplained = given([aRun('web-1', 'migrate_down', 'failed')], {
         status: 'paused',
         continueRequestedBy: 'ana',
       });

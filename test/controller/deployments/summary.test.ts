@@ -24,6 +24,16 @@ describe('the summary of a deployment', () => {
     ).to.equal('web-3');
   });
 
+  it('says of a host that somebody left out who did', () => {
+    const runs = ['web-1', 'web-2'].map((host) => aRun(host, 'release', 'failed', { reason: RED }));
+    const answers = [
+      { host: 'web-1', act: 'skip' as const, by: 'ana', wasAway: false },
+      { host: 'web-2', act: 'retry' as const, by: 'ana', wasAway: false },
+    ];
+    const { hosts } = summarizeRows(aDeployment({ answers }), runs, []);
+    expect(hosts.map((host) => host.reason?.message)).to.deep.equal(['ana left it out', RED.message]);
+  });
+
   it('shows steps as their events say', () => {
     const run = aRun('web-1', 'prepare', 'running', { steps });
     const shown = fold(run, [

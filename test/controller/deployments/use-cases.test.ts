@@ -11,18 +11,14 @@ import { resumeRuns } from '../../../controller/deployments/resume-runs.js';
 import { cancelDeployment, continueDeployment } from '../../../controller/deployments/steer-deployment.js';
 import { summarize } from '../../../controller/deployments/summary.js';
 import type { Actor } from '../../../controller/deployments/edges.js';
-import type {
-  ConfigurationRevision,
-  DeploymentRow,
-  NewDeployment,
-  RunRow,
-} from '../../../controller/deployments/ledger.js';
+import type { ConfigurationRevision, DeploymentRow, RunRow } from '../../../controller/deployments/ledger.js';
 import type { Configuration } from '../../../controller/fraises/fraises.js';
 import { reason } from '../../../controller/deployments/reason.js';
 import { Hello, Outcome, type LogChunk, type RunEvent } from '../../../proto/gen/fraisier/v1/agent.js';
 import { memoryEdges, SAMPLE_CONFIGURATION, type MemoryEdges } from '../../support/memory-edges.js';
-import { ScriptedAgent, type Script } from '../../support/scripted-agent.js';
+import type { Script } from '../../support/scripted-agent.js';
 import { refused } from '../../support/refused.js';
+import { play, queue, team } from './play.js';
 import { COMMIT, PREVIOUS } from '../../support/builders.js';
 
 const ANA: Actor = { name: 'ana', role: 'admin' };
@@ -235,7 +231,7 @@ describe('a deployment, through the use cases', () => {
     const { id } = await queue(edges);
     await advance(edges, id);
     const steps = { steps: [], commit: COMMIT, attempt: 1 };
-    const undo = { id: 'r_undo', deploymentId: id, host: 'web-1', phase: 'undo' as const };
+    const undo = { id: 'r_undo', deploymentId: id, host: 'web-1', phase: 'migrate_down' as const };
     await edges.ledger.insertRun({ ...undo, ...steps });
     await edges.ledger.moveDeployment(id, 'running', 'paused');
     expect(await refused(cancelDeployment(edges, id, ANA))).to.include({
@@ -610,43 +606,6 @@ describe('the configuration', () => {
     }
   });
 });
-
-async function queue(edges: MemoryEdges, more: Partial<NewDeployment> = {}): Promise<DeploymentRow> {
-  return edges.ledger.insertDeployment({
-    id: edges.newId('d'),
-    fraise: 'checkout',
-    environment: 'production',
-    kind: 'deploy',
-    commit: COMMIT,
-    ref: 'main',
-    configRevision: 1,
-    trigger: 'cli',
-    requestedBy: 'ana',
-    webhookId: null,
-    requestId: null,
-    originId: null,
-    force: false,
-    onlyHosts: [],
-    pushedAt: null,
-    rollback: null,
-    ...more,
-  });
-}
-
-function team(edges: MemoryEdges, script?: Script): ScriptedAgent[] {
-  return ['web-1', 'web-2'].map((name) => new ScriptedAgent(edges, name, 1, script));
-}
-
-/** Advances and lets the agents work until nothing moves any more. */
-async function play(edges: MemoryEdges, id: string, agents: readonly ScriptedAgent[]): Promise<Date | null> {
-  for (let round = 0; round < 30; round += 1) {
-    const until = await advance(edges, id);
-    let worked = false;
-    for (const agent of agents) worked = (await agent.work()) || worked;
-    if (!worked) return until;
-  }
-  throw new Error('no rest');
-}
 
 /** The same edges; `act` comes first whenever a transaction begins. */
 function beforeTransactions(edges: MemoryEdges, act: () => Promise<unknown>): MemoryEdges {

@@ -88,6 +88,15 @@ describe('what is wrong with the shape of a fraises.yaml', () => {
         /must be a number of hosts, 1 or more, or a percentage of all of them such as 25%/,
       ],
     ),
+    ...['-1', '100%', '1.5', 'half', '5.5%'].flatMap((count) =>
+      ['max_failures', 'min_healthy'].map((key): [string, string, RegExp] => [
+        `${key}: ${count}`,
+        `rollout: { ${key}: ${count} }`,
+        /must be a number of hosts, 0 or more, or a percentage of all of them below 100%, such as 25%/,
+      ]),
+    ),
+    ['no zones', 'rollout: { zones: [] }', /must not be empty/],
+    ['no time for progress', 'rollout: { progress_deadline: 0s }', /must be a duration/],
     ['an empty list of batches', 'rollout: { batch: [] }', /must not be empty/],
     ['less than no canary', 'rollout: { canary: -1 }', /must be a whole number from 0 to 10000/],
     [
@@ -121,7 +130,9 @@ describe('what is wrong with the shape of a fraises.yaml', () => {
     'https:///x',
     'https://github.com/',
     'file://elsewhere/x',
-    'git://github.com/a/b',
+    'git://me@example.com/a',
+    'git://-oProxyCommand=evil/x',
+    'git://example.com/',
     'git@host:-x',
   ]) {
     it(`is a repository like ${address}`, () => {
@@ -136,6 +147,7 @@ describe('what is wrong with the shape of a fraises.yaml', () => {
     'https://git@github.com/acme/shop.git',
     'ssh://git@git.example.com:2222/acme/shop.git',
     'git@github.com:acme/shop.git',
+    'git://git.example.com:9419/shop.git',
     'host:shop.git',
     '/srv/git/shop.git',
     'file:///srv/git/shop.git',
@@ -151,6 +163,7 @@ describe('what is wrong with the shape of a fraises.yaml', () => {
       'https://me:hunter2@x.org/a',
       'https://hunter2@x.org/a',
       'ssh://git:hunter2@x.org/a',
+      'git://me:hunter2@x.org/a',
     ]) {
       const [fault, ...others] = faults(`repository: ${address}`);
       expect(others).to.deep.equal([]);
@@ -398,6 +411,23 @@ describe('what a fraises.yaml says and this version does not do', () => {
       `9:9 ${DEV}.shared: not used with the layout in_place, which has one folder only`,
       `10:45 ${DEV}.database.down: never used without status: what was applied is not known, so it cannot be undone`,
     ]);
+  });
+
+  it('is named in a warning where somebody in between could answer for the repository', () => {
+    const warned = (address: string) =>
+      warningsOf(withSettings(`repository: "${address}"`, 'health_check: { url: "http://x/" }'));
+    for (const scheme of ['git', 'http'])
+      expect(warned(`${scheme.toUpperCase()}://git.example.com/shop.git`)).to.deep.equal([
+        `7:21 ${DEV}.repository: ${scheme}:// is neither encrypted nor authenticated: whoever is in between can read the code, ` +
+          'and say where a branch is (a commit that a webhook names is fetched by its hash); use https:// or ssh:// where you can',
+      ]);
+    for (const safe of [
+      'https://git.example.com/a',
+      'git@example.com:a',
+      'ssh://git@example.com/a',
+      '/srv/a',
+    ])
+      expect(warned(safe)).to.deep.equal([]);
   });
 
   it('is named in a warning where a host is not among those of the file', () => {

@@ -22,6 +22,7 @@ const NEEDS: Record<keyof typeof ControlService, Role> = {
   retryDeployment: 'deployer',
   cancelDeployment: 'deployer',
   continueDeployment: 'deployer',
+  skipHosts: 'deployer',
   requestRollback: 'deployer',
   previewRollback: 'viewer',
   lockFraise: 'deployer',
@@ -156,7 +157,7 @@ describe('the service of people and CI', () => {
     withCallers(async ({ local }) => {
       await local.ask('applyConfiguration', { text: SAMPLE_CONFIGURATION, fileName: 'f', dryRun: false });
       const request = { fraise: 'checkout', environment: 'production', commit: '', branch: '', force: false };
-      const more = { hosts: [], trigger: 'api', requestId: '' };
+      const more = { hosts: [], skipUnreachable: false, trigger: 'api', requestId: '' };
       const both = { ...request, ...more, commit: 'abc', branch: 'main' };
       expect((await refused(local.ask('requestDeployment', both))).code).to.equal('usage');
       expect((await refused(local.ask('requestDeployment', { ...request, ...more }))).code).not.to.equal(

@@ -26,6 +26,7 @@ describe('locks and rollbacks over the wire', () => {
         branch: '',
         force: false,
         hosts: [],
+        skipUnreachable: false,
         trigger: 'cli',
         requestId: '',
       };

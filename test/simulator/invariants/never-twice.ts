@@ -5,6 +5,11 @@ import type { Step } from '../../../proto/gen/fraisier/v1/plan.js';
 import type { Chronicle } from '../chronicle.js';
 import type { LedgerState } from '../ledger-state.js';
 
+/** Words after which a paused deployment may go on. */
+const CONTINUING: readonly string[] = ['continue', 'retry', 'skip'].map(
+  (act) => `deployment_${act}_requested`,
+);
+
 /** A command at work of a step that must not be repeated. */
 interface AtWork {
   readonly id: string;
@@ -65,7 +70,7 @@ export class NeverTwice {
 
   #checkDeployment({ deploymentId, phase, host }: RunRow, step: string): void {
     const continued = this.#state().audit.filter(
-      ({ action, subject }) => action === 'deployment_continue_requested' && subject === deploymentId,
+      ({ action, subject }) => CONTINUING.includes(action) && subject === deploymentId,
     ).length;
     const times = this.#count(`${deploymentId} ${phase} ${host} ${step}`);
     if (times > 1 + continued)

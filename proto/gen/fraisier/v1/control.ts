@@ -89,6 +89,8 @@ export interface RequestDeploymentRequest {
   readonly trigger: string;
   /** Chosen by the caller; the same id again answers with the deployment it made (a lost answer costs nothing). */
   readonly requestId: string;
+  /** Hosts that are away when it starts are left as they are; refused when none is here or the one that migrates is away. */
+  readonly skipUnreachable: boolean;
 }
 
 export interface RetryRequest {
@@ -99,6 +101,11 @@ export interface RetryRequest {
   readonly trigger: string;
   /** As in RequestDeploymentRequest. */
   readonly requestId: string;
+}
+
+export interface SkipRequest {
+  readonly deploymentId: string;
+  readonly hosts: readonly string[];
 }
 
 export interface RollbackRequest {
@@ -1117,7 +1124,17 @@ export const FraiseEnvironment: MessageFns<FraiseEnvironment> = {
 };
 
 function createBaseRequestDeploymentRequest(): RequestDeploymentRequest {
-  return { fraise: "", environment: "", commit: "", branch: "", force: false, hosts: [], trigger: "", requestId: "" };
+  return {
+    fraise: "",
+    environment: "",
+    commit: "",
+    branch: "",
+    force: false,
+    hosts: [],
+    trigger: "",
+    requestId: "",
+    skipUnreachable: false,
+  };
 }
 
 export const RequestDeploymentRequest: MessageFns<RequestDeploymentRequest> = {
@@ -1145,6 +1162,9 @@ export const RequestDeploymentRequest: MessageFns<RequestDeploymentRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(66).string(message.requestId);
+    }
+    if (message.skipUnreachable !== false) {
+      writer.uint32(72).bool(message.skipUnreachable);
     }
     return writer;
   },
@@ -1226,6 +1246,14 @@ export const RequestDeploymentRequest: MessageFns<RequestDeploymentRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.skipUnreachable = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1251,6 +1279,7 @@ export const RequestDeploymentRequest: MessageFns<RequestDeploymentRequest> = {
     message.hosts = object.hosts?.map((e) => e) || [];
     message.trigger = object.trigger ?? "";
     message.requestId = object.requestId ?? "";
+    message.skipUnreachable = object.skipUnreachable ?? false;
     return message;
   },
 };
@@ -1342,6 +1371,73 @@ export const RetryRequest: MessageFns<RetryRequest> = {
     message.hosts = object.hosts?.map((e) => e) || [];
     message.trigger = object.trigger ?? "";
     message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseSkipRequest(): SkipRequest {
+  return { deploymentId: "", hosts: [] };
+}
+
+export const SkipRequest: MessageFns<SkipRequest> = {
+  encode(message: SkipRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.deploymentId !== "") {
+      writer.uint32(10).string(message.deploymentId);
+    }
+    for (const v of message.hosts) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SkipRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSkipRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.deploymentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hosts.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SkipRequest>): SkipRequest {
+    return SkipRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SkipRequest>): SkipRequest {
+    const message = createBaseSkipRequest() as any;
+    message.deploymentId = object.deploymentId ?? "";
+    message.hosts = object.hosts?.map((e) => e) || [];
     return message;
   },
 };
@@ -6160,8 +6256,9 @@ export const ControlService = {
     responseDeserialize: (value: Buffer): Deployment => Deployment.decode(value),
   },
   /**
-   * What an ended deployment deployed, once more, under the configuration of now: a new one of kind `retry`.
-   * Errors: as RequestDeployment, and FAILED_PRECONDITION `not_steerable` for one that has not ended or is a rollback.
+   * What an ended deployment deployed, once more, under the configuration of now: a new one of kind `retry`. Of a paused
+   * one: what failed on these hosts is to be done again; it goes on once every host that failed has been answered for.
+   * Errors: as RequestDeployment, and FAILED_PRECONDITION `not_steerable` for one that is neither, or is a rollback that ended.
    */
   retryDeployment: {
     path: "/fraisier.v1.Control/RetryDeployment" as const,
@@ -6169,6 +6266,19 @@ export const ControlService = {
     responseStream: false as const,
     requestSerialize: (value: RetryRequest): Buffer => Buffer.from(RetryRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): RetryRequest => RetryRequest.decode(value),
+    responseSerialize: (value: Deployment): Buffer => Buffer.from(Deployment.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Deployment => Deployment.decode(value),
+  },
+  /**
+   * A paused deployment goes on without these hosts, on which it failed; what it changed there is undone.
+   * Errors: FAILED_PRECONDITION `not_steerable`; NOT_FOUND `unknown_host`.
+   */
+  skipHosts: {
+    path: "/fraisier.v1.Control/SkipHosts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SkipRequest): Buffer => Buffer.from(SkipRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SkipRequest => SkipRequest.decode(value),
     responseSerialize: (value: Deployment): Buffer => Buffer.from(Deployment.encode(value).finish()),
     responseDeserialize: (value: Buffer): Deployment => Deployment.decode(value),
   },
@@ -6385,10 +6495,16 @@ export interface ControlServer extends UntypedServiceImplementation {
   cancelDeployment: handleUnaryCall<DeploymentRef, Deployment>;
   continueDeployment: handleUnaryCall<DeploymentRef, Deployment>;
   /**
-   * What an ended deployment deployed, once more, under the configuration of now: a new one of kind `retry`.
-   * Errors: as RequestDeployment, and FAILED_PRECONDITION `not_steerable` for one that has not ended or is a rollback.
+   * What an ended deployment deployed, once more, under the configuration of now: a new one of kind `retry`. Of a paused
+   * one: what failed on these hosts is to be done again; it goes on once every host that failed has been answered for.
+   * Errors: as RequestDeployment, and FAILED_PRECONDITION `not_steerable` for one that is neither, or is a rollback that ended.
    */
   retryDeployment: handleUnaryCall<RetryRequest, Deployment>;
+  /**
+   * A paused deployment goes on without these hosts, on which it failed; what it changed there is undone.
+   * Errors: FAILED_PRECONDITION `not_steerable`; NOT_FOUND `unknown_host`.
+   */
+  skipHosts: handleUnaryCall<SkipRequest, Deployment>;
   /**
    * A running or paused deployment is undone; otherwise a new deployment of kind `rollback` is queued ahead of all others.
    * Locks the fraise. Errors: FAILED_PRECONDITION `no_rollback_target` | `database_cannot_go_back`; UNAVAILABLE `agent_away`.
@@ -6543,8 +6659,9 @@ export interface ControlClient extends Client {
     callback: (error: ServiceError | null, response: Deployment) => void,
   ): ClientUnaryCall;
   /**
-   * What an ended deployment deployed, once more, under the configuration of now: a new one of kind `retry`.
-   * Errors: as RequestDeployment, and FAILED_PRECONDITION `not_steerable` for one that has not ended or is a rollback.
+   * What an ended deployment deployed, once more, under the configuration of now: a new one of kind `retry`. Of a paused
+   * one: what failed on these hosts is to be done again; it goes on once every host that failed has been answered for.
+   * Errors: as RequestDeployment, and FAILED_PRECONDITION `not_steerable` for one that is neither, or is a rollback that ended.
    */
   retryDeployment(
     request: RetryRequest,
@@ -6557,6 +6674,25 @@ export interface ControlClient extends Client {
   ): ClientUnaryCall;
   retryDeployment(
     request: RetryRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Deployment) => void,
+  ): ClientUnaryCall;
+  /**
+   * A paused deployment goes on without these hosts, on which it failed; what it changed there is undone.
+   * Errors: FAILED_PRECONDITION `not_steerable`; NOT_FOUND `unknown_host`.
+   */
+  skipHosts(
+    request: SkipRequest,
+    callback: (error: ServiceError | null, response: Deployment) => void,
+  ): ClientUnaryCall;
+  skipHosts(
+    request: SkipRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Deployment) => void,
+  ): ClientUnaryCall;
+  skipHosts(
+    request: SkipRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Deployment) => void,

@@ -337,7 +337,10 @@ export interface Preflight {
   readonly minFreeBytes: number;
   /** Look whether this commit is live, healthy and running already (`StepResult.settled`): then the run ends here, well. */
   readonly settle: boolean;
-  /** What healthy means when `settle` is asked; every probe is asked once. */
+  /**
+   * What healthy means when `settle` is asked; every probe is asked once. Set without `settle`: only whether what is live
+   * now is healthy is looked at (`StepResult.unhealthy`).
+   */
   readonly health:
     | Health
     | undefined;
@@ -661,6 +664,8 @@ export interface StepResult {
   readonly summary: string;
   /** preflight: the wanted commit is live, proven good, healthy, and its process is newer than its code. */
   readonly settled: boolean;
+  /** preflight: that release does not answer as a healthy one does; false when it was not asked. */
+  readonly unhealthy: boolean;
 }
 
 /** The part of a plan that concerns one host, frozen when the deployment starts. */
@@ -668,6 +673,8 @@ export interface HostPlan {
   readonly host: string;
   /** The batch it is released in, from 0. */
   readonly batch: number;
+  /** Hosts of two zones are never in one batch; empty: zones do not matter. */
+  readonly zone: string;
 }
 
 export interface PhaseSteps {
@@ -727,7 +734,21 @@ export interface DeploymentPlan {
     | Migration
     | undefined;
   /** Set for a rollback on demand: what the database goes down by once the hosts are back. */
-  readonly rollback: Rollback | undefined;
+  readonly rollback:
+    | Rollback
+    | undefined;
+  /** Hosts in each batch in turn, the last one for all that follow: dealt again when hosts turn out to be unhealthy. */
+  readonly batchSizes: readonly number[];
+  /** So many hosts of `hosts` and `beside` together stay healthy. */
+  readonly minHealthy: number;
+  /** The other hosts of the environment, which are left alone. */
+  readonly beside: readonly string[];
+  /** Those of them that were away and left out on purpose. */
+  readonly leftOut: readonly string[];
+  /** From one run that succeeded to the next; 0: no limit. */
+  readonly progressMs: number;
+  /** Brings live what is live elsewhere: nothing is migrated. */
+  readonly catchesUp: boolean;
 }
 
 function createBaseReason(): Reason {
@@ -4481,6 +4502,7 @@ function createBaseStepResult(): StepResult {
     exitCode: undefined,
     summary: "",
     settled: false,
+    unhealthy: false,
   };
 }
 
@@ -4503,6 +4525,9 @@ export const StepResult: MessageFns<StepResult> = {
     }
     if (message.settled !== false) {
       writer.uint32(48).bool(message.settled);
+    }
+    if (message.unhealthy !== false) {
+      writer.uint32(56).bool(message.unhealthy);
     }
     return writer;
   },
@@ -4568,6 +4593,14 @@ export const StepResult: MessageFns<StepResult> = {
             message.settled = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.unhealthy = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4593,12 +4626,13 @@ export const StepResult: MessageFns<StepResult> = {
     message.exitCode = object.exitCode ?? undefined;
     message.summary = object.summary ?? "";
     message.settled = object.settled ?? false;
+    message.unhealthy = object.unhealthy ?? false;
     return message;
   },
 };
 
 function createBaseHostPlan(): HostPlan {
-  return { host: "", batch: 0 };
+  return { host: "", batch: 0, zone: "" };
 }
 
 export const HostPlan: MessageFns<HostPlan> = {
@@ -4608,6 +4642,9 @@ export const HostPlan: MessageFns<HostPlan> = {
     }
     if (message.batch !== 0) {
       writer.uint32(16).uint32(message.batch);
+    }
+    if (message.zone !== "") {
+      writer.uint32(26).string(message.zone);
     }
     return writer;
   },
@@ -4641,6 +4678,14 @@ export const HostPlan: MessageFns<HostPlan> = {
             message.batch = reader.uint32();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.zone = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4660,6 +4705,7 @@ export const HostPlan: MessageFns<HostPlan> = {
     const message = createBaseHostPlan() as any;
     message.host = object.host ?? "";
     message.batch = object.batch ?? 0;
+    message.zone = object.zone ?? "";
     return message;
   },
 };
@@ -4867,6 +4913,12 @@ function createBaseDeploymentPlan(): DeploymentPlan {
     madeAt: undefined,
     migration: undefined,
     rollback: undefined,
+    batchSizes: [],
+    minHealthy: 0,
+    beside: [],
+    leftOut: [],
+    progressMs: 0,
+    catchesUp: false,
   };
 }
 
@@ -4916,6 +4968,28 @@ export const DeploymentPlan: MessageFns<DeploymentPlan> = {
     }
     if (message.rollback !== undefined) {
       Rollback.encode(message.rollback, writer.uint32(242).fork()).join();
+    }
+    if (message.batchSizes.length !== 0) {
+      writer.uint32(322).fork();
+      for (const v of message.batchSizes) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.minHealthy !== 0) {
+      writer.uint32(328).uint32(message.minHealthy);
+    }
+    for (const v of message.beside) {
+      writer.uint32(338).string(v!);
+    }
+    for (const v of message.leftOut) {
+      writer.uint32(346).string(v!);
+    }
+    if (message.progressMs !== 0) {
+      writer.uint32(352).uint64(message.progressMs);
+    }
+    if (message.catchesUp !== false) {
+      writer.uint32(360).bool(message.catchesUp);
     }
     return writer;
   },
@@ -5053,6 +5127,64 @@ export const DeploymentPlan: MessageFns<DeploymentPlan> = {
             message.rollback = Rollback.decode(reader, reader.uint32());
             continue;
           }
+          case 40: {
+            if (tag === 320) {
+              message.batchSizes.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 322) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.batchSizes.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 41: {
+            if (tag !== 328) {
+              break;
+            }
+
+            message.minHealthy = reader.uint32();
+            continue;
+          }
+          case 42: {
+            if (tag !== 338) {
+              break;
+            }
+
+            message.beside.push(reader.string());
+            continue;
+          }
+          case 43: {
+            if (tag !== 346) {
+              break;
+            }
+
+            message.leftOut.push(reader.string());
+            continue;
+          }
+          case 44: {
+            if (tag !== 352) {
+              break;
+            }
+
+            message.progressMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 45: {
+            if (tag !== 360) {
+              break;
+            }
+
+            message.catchesUp = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5091,6 +5223,12 @@ export const DeploymentPlan: MessageFns<DeploymentPlan> = {
     message.rollback = (object.rollback !== undefined && object.rollback !== null)
       ? Rollback.fromPartial(object.rollback)
       : undefined;
+    message.batchSizes = object.batchSizes?.map((e) => e) || [];
+    message.minHealthy = object.minHealthy ?? 0;
+    message.beside = object.beside?.map((e) => e) || [];
+    message.leftOut = object.leftOut?.map((e) => e) || [];
+    message.progressMs = object.progressMs ?? 0;
+    message.catchesUp = object.catchesUp ?? false;
     return message;
   },
 };
