@@ -34,7 +34,7 @@ async function whatIsLive(spec: Preflight, context: StepContext): Promise<StepEn
   return succeeded({
     previousRelease: live,
     previousProvenGood,
-    unhealthy,
+    ...(spec.look ? { unhealthy } : {}),
     ...(spec.settle ? { settled } : {}),
   });
 }

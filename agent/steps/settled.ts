@@ -29,8 +29,11 @@ export async function isSettled({ health }: Preflight, context: StepContext): Pr
 }
 
 /** Whether what is live does not answer as healthy, whatever its version; commands are not run for that. False when nothing is asked. */
-export async function isUnhealthyNow({ health }: Preflight, context: StepContext): Promise<boolean> {
-  if (health === undefined || health.probes.length === 0) return false;
+export async function isUnhealthyNow(
+  { look: asked, health }: Preflight,
+  context: StepContext,
+): Promise<boolean> {
+  if (!asked || health === undefined || health.probes.length === 0) return false;
   const ports = { ...lookPortsOf(context), command: null };
   const look = await lookOnceAt(anyVersion(health), ports, LONGEST_LOOK_MS);
   return look.asked && !look.healthy;

@@ -12,7 +12,7 @@ export interface Asked {
 export function asking(prepare: readonly Step[], release: readonly Step[], asked: Asked): Step[] {
   if (!asked.settle && !asked.health) return [...prepare];
   const checks = release.flatMap(({ action }) => (action?.$case === 'health' ? [action.value] : []));
-  return withPreflight(prepare, { settle: asked.settle, health: checks[0] });
+  return withPreflight(prepare, { settle: asked.settle, look: asked.health, health: checks[0] });
 }
 
 /** The same steps, done whatever the host looks like. */

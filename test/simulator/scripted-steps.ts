@@ -78,11 +78,11 @@ async function preflight(spec: Preflight, at: Place): Promise<StepEnd> {
   const previousProvenGood = app.proven.has(app.live);
   const isLive = app.live === context.commit && app.serving === app.live;
   const settled = spec.settle && isLive && previousProvenGood && isHealthy(at);
-  const unhealthy = app.live !== '' && !settled && spec.health !== undefined && !isHealthy(at);
+  const unhealthy = app.live !== '' && !settled && spec.look && !isHealthy(at);
   return succeeded({
     previousRelease: app.live,
     previousProvenGood,
-    unhealthy,
+    ...(spec.look ? { unhealthy } : {}),
     ...(spec.settle ? { settled } : {}),
   });
 }

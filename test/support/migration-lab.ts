@@ -148,14 +148,16 @@ async function deploy(folder: string, database: Database, course: Course): Promi
   const runs: RunRow[] = [];
   for (let round = 0; round < MOST_DECISIONS && !deploymentHasEnded(deployment.status); round += 1) {
     const hosts = [{ name: 'web-1', leaseExpiresAt: at(3600), validUntil: at(3600) }];
-    const { start = [], move } = decide({ deployment, runs, hosts, now: at(10) });
-    for (const one of start) runs.push(await work(folder, deployment, runs, one, course));
+    const now = at(round + 3);
+    const { start = [], move } = decide({ deployment, runs, hosts, now });
+    for (const one of start) runs.push(await work(folder, deployment, runs, one, course, now));
     if (move !== undefined) {
       deployment = { ...deployment, status: move.to, reason: move.reason, continueRequestedBy: null };
     } else if (start.length === 0) {
       if (deployment.status !== 'paused' || course.whenPaused === undefined) break;
       const asked = course.whenPaused === 'continue' ? 'continueRequestedBy' : 'cancelRequestedBy';
-      deployment = { ...deployment, [asked]: 'ana' };
+      const continued = course.whenPaused === 'continue' ? { continuedAt: now } : {};
+      deployment = { ...deployment, ...continued, [asked]: 'ana' };
     }
   }
   return {
@@ -174,6 +176,7 @@ async function work(
   runs: readonly RunRow[],
   { host, phase, attempt }: RunStart,
   course: Course,
+  now: Date,
 ): Promise<RunRow> {
   const planned = stepsOfRun(planOf(deployment), host, phase, latestRuns(runs)).steps;
   const steps = planned.filter(({ action }) => OF_THE_DATABASE.includes(action?.$case));
@@ -183,20 +186,20 @@ async function work(
     previousRelease: phase === 'prepare' ? 'a'.repeat(40) : null,
   });
   await course.before?.[phase]?.();
-  if (phase === 'release' && course.releaseFails === true) return ended(row, 'failed');
-  if (steps.length === 0) return ended(row, 'succeeded');
-  const told = await execute(folder, deployment, row);
+  if (phase === 'release' && course.releaseFails === true) return ended(row, 'failed', now);
+  if (steps.length === 0) return ended(row, 'succeeded', now);
+  const told = await execute(folder, deployment, row, now);
   return course.migrateIsInterrupted === true && phase === 'migrate' && attempt === 1
-    ? { ...ended(row, 'interrupted'), migration: null }
+    ? { ...ended(row, 'interrupted', now), migration: null }
     : told;
 }
 
-function ended(row: RunRow, status: 'succeeded' | 'failed' | 'interrupted'): RunRow {
-  return { ...row, status, startedAt: at(2), finishedAt: at(3) };
+function ended(row: RunRow, status: 'succeeded' | 'failed' | 'interrupted', now: Date): RunRow {
+  return { ...row, status, startedAt: now, finishedAt: now };
 }
 
 /** By the agent's own runs, with real processes; each event is folded in as the controller does. */
-async function execute(folder: string, deployment: DeploymentRow, row: RunRow): Promise<RunRow> {
+async function execute(folder: string, deployment: DeploymentRow, row: RunRow, now: Date): Promise<RunRow> {
   const clock = systemClock;
   const lease = new Lease(clock);
   lease.renew(clock.uptimeMs(), 3_600_000);
@@ -209,9 +212,9 @@ async function execute(folder: string, deployment: DeploymentRow, row: RunRow): 
     );
     const events = await finished(known, row.id);
     return events.reduce((before: RunRow, event) => {
-      const folded = foldEvent(before, event, at(3));
+      const folded = foldEvent(before, event, now);
       if ('illegal' in folded) throw new Error(folded.illegal);
-      return { ...before, ...folded.row, ...(folded.change.finished === true ? { finishedAt: at(3) } : {}) };
+      return { ...before, ...folded.row, ...(folded.change.finished === true ? { finishedAt: now } : {}) };
     }, row);
   });
 }

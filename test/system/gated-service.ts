@@ -109,13 +109,14 @@ esac
 `;
 }
 
+/** It stands at the gate when it was started after the gate was closed: what is live already answers. */
 export function gatedServer(server: string, folder: string): string {
   const closed = JSON.stringify(join(folder, 'health.closed'));
   const entered = JSON.stringify(join(folder, 'health.entered'));
   return server
-    .replace('readFileSync, writeFileSync', 'existsSync, readFileSync, writeFileSync')
+    .replace('readFileSync, writeFileSync', 'existsSync, readFileSync, statSync, writeFileSync')
     .replace(
       "response.writeHead(status === 'ok' ? 200 : 500",
-      `const held = existsSync(${closed});\n  if (held) writeFileSync(${entered}, '');\n  response.writeHead(held ? 503 : status === 'ok' ? 200 : 500`,
+      `const held = existsSync(${closed}) && statSync(${closed}).mtimeMs < Date.now() - process.uptime() * 1000;\n  if (held) writeFileSync(${entered}, '');\n  response.writeHead(held ? 503 : status === 'ok' ? 200 : 500`,
     );
 }

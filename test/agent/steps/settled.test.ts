@@ -54,7 +54,7 @@ describe('whether there is anything to do', () => {
 
   it('says that what is live is unhealthy, whatever its version, where it is asked and not settled', async () => {
     const unhealthy = async (host: TestHost, spec: Partial<Preflight>) => {
-      const value = { minFreeBytes: 1, settle: false, ...spec };
+      const value = { minFreeBytes: 1, settle: false, look: true, ...spec };
       const end = await host.run({ $case: 'preflight', value }, { commit: 'b'.repeat(40) });
       expect('reason' in end ? end.reason?.message : '').to.equal('');
       return 'result' in end ? end.result?.unhealthy : undefined;
@@ -63,6 +63,7 @@ describe('whether there is anything to do', () => {
     const nothing = await aHost(join(folder, 'empty'));
     await serving(500, async (url) => {
       expect(await unhealthy(host, { health: asking(url) })).to.equal(true);
+      expect(await unhealthy(host, { health: asking(url), look: false }), 'nobody asks').to.equal(undefined);
       expect(await unhealthy(nothing, { health: asking(url) }), 'nothing is live').to.equal(false);
     });
     await serving(200, async (url) => {

@@ -337,15 +337,14 @@ export interface Preflight {
   readonly minFreeBytes: number;
   /** Look whether this commit is live, healthy and running already (`StepResult.settled`): then the run ends here, well. */
   readonly settle: boolean;
-  /**
-   * What healthy means when `settle` is asked; every probe is asked once. Set without `settle`: only whether what is live
-   * now is healthy is looked at (`StepResult.unhealthy`).
-   */
+  /** What healthy means when `settle` or `look` is asked; every probe is asked once. */
   readonly health:
     | Health
     | undefined;
   /** What may come after this run, on the way forward and back: the host's policy is asked about all of it now. */
   readonly later: readonly Step[];
+  /** Look whether what is live answers as healthy (`StepResult.unhealthy`), unless all is settled. */
+  readonly look: boolean;
 }
 
 /** Repeatable. Fetches exactly this commit into the bare mirror, with retries recorded as attempts. */
@@ -1633,7 +1632,7 @@ export const Step: MessageFns<Step> = {
 };
 
 function createBasePreflight(): Preflight {
-  return { minFreeBytes: 0, settle: false, health: undefined, later: [] };
+  return { minFreeBytes: 0, settle: false, health: undefined, later: [], look: false };
 }
 
 export const Preflight: MessageFns<Preflight> = {
@@ -1649,6 +1648,9 @@ export const Preflight: MessageFns<Preflight> = {
     }
     for (const v of message.later) {
       Step.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.look !== false) {
+      writer.uint32(40).bool(message.look);
     }
     return writer;
   },
@@ -1698,6 +1700,14 @@ export const Preflight: MessageFns<Preflight> = {
             message.later.push(Step.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.look = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1721,6 +1731,7 @@ export const Preflight: MessageFns<Preflight> = {
       ? Health.fromPartial(object.health)
       : undefined;
     message.later = object.later?.map((e) => Step.fromPartial(e)) || [];
+    message.look = object.look ?? false;
     return message;
   },
 };
