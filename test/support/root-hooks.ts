@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import type { RootHookObject, Runner } from 'mocha';
 import { shareTestServer, stopTestServer } from './test-server.js';
 import { until } from './until.js';
@@ -9,7 +10,19 @@ let before: ReadonlyMap<string, number> = new Map();
 
 /** Before the workers of a parallel run start. A run without workers starts the server when a test asks for it. */
 export async function mochaGlobalSetup(this: Runner & { isParallelMode(): boolean }): Promise<void> {
-  if (this.isParallelMode()) await shareTestServer();
+  if (!this.isParallelMode()) return;
+  letWorkersEnd();
+  await shareTestServer();
+}
+
+/** As they end they write what they covered, megabytes each; mocha's pool would kill them after a second. */
+function letWorkersEnd(): void {
+  const mocha = createRequire(import.meta.url).resolve('mocha');
+  const workerpool = createRequire(mocha)('workerpool') as {
+    pool: (script: string, options: object) => unknown;
+  };
+  const { pool } = workerpool;
+  workerpool.pool = (script, options) => pool(script, { ...options, workerTerminateTimeout: 60_000 });
 }
 
 export async function mochaGlobalTeardown(): Promise<void> {
