@@ -28,11 +28,13 @@ export function addReflection(server: Server): void {
     const path = `/${service}/ServerReflectionInfo`;
     const answer = (call: ServerDuplexStream<Buffer, Buffer>) => {
       call.pause();
-      loaded ??= load();
-      loaded.then(
-        (implementations) => serve(call, implementations.get(path)),
-        (error: unknown) => call.emit('error', error),
-      );
+      loaded ??= load().catch((error: unknown) => {
+        loaded = null; // for the next one that asks
+        throw error;
+      });
+      loaded
+        .then((implementations) => serve(call, implementations.get(path)))
+        .catch((error: unknown) => call.emit('error', error));
     };
     server.addService({ ServerReflectionInfo: asBytes(path) }, { ServerReflectionInfo: answer });
   }

@@ -15,6 +15,7 @@ import { reason } from '../../../proto/error-codes.js';
 import { COMMIT } from '../../support/builders.js';
 import { memoryEdges, SAMPLE_CONFIGURATION, type MemoryEdges } from '../../support/memory-edges.js';
 import { refused } from '../../support/refused.js';
+import { newDeployment } from '../db/samples.js';
 
 const ANA: Actor = { name: 'ana', role: 'deployer' };
 type Body = Answer['answer'];
@@ -396,30 +397,7 @@ async function answering(
 
 async function succeededOnce(edges: MemoryEdges, change: DeploymentChange = {}): Promise<void> {
   const { ledger } = edges;
-  const row = {
-    fraise: 'checkout',
-    environment: 'production',
-    kind: 'deploy',
-    commit: COMMIT,
-    ref: '',
-    configRevision: 1,
-  } as const;
-  const by = {
-    trigger: 'cli',
-    requestedBy: 'ana',
-    webhookId: null,
-    requestId: null,
-    originId: null,
-  } as const;
-  await ledger.insertDeployment({
-    id: 'd_0',
-    ...row,
-    ...by,
-    force: false,
-    onlyHosts: [],
-    pushedAt: null,
-    rollback: null,
-  });
+  await ledger.insertDeployment(newDeployment({ id: 'd_0', ref: '' }));
   await ledger.moveDeployment('d_0', 'queued', 'running', { started: true });
   await ledger.moveDeployment('d_0', 'running', 'succeeded', { ...change, finished: true });
 }

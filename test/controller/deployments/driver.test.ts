@@ -6,6 +6,7 @@ import { COMMIT } from '../../support/builders.js';
 import { memoryEdges, SAMPLE_CONFIGURATION, type MemoryEdges } from '../../support/memory-edges.js';
 import { ScriptedAgent } from '../../support/scripted-agent.js';
 import { until } from '../../support/until.js';
+import { newDeployment } from '../db/samples.js';
 
 describe('the driver', () => {
   it('finds what is unfinished when it starts, without being woken', async () => {
@@ -152,28 +153,5 @@ function onError(error: unknown): void {
 }
 
 async function queue(edges: MemoryEdges): Promise<void> {
-  const pair = {
-    fraise: 'checkout',
-    environment: 'production',
-    kind: 'deploy',
-    commit: COMMIT,
-    ref: 'main',
-  } as const;
-  const by = {
-    trigger: 'cli',
-    requestedBy: 'ana',
-    webhookId: null,
-    requestId: null,
-    originId: null,
-  } as const;
-  await edges.ledger.insertDeployment({
-    id: 'd_0',
-    ...pair,
-    ...by,
-    configRevision: 1,
-    force: false,
-    onlyHosts: [],
-    pushedAt: null,
-    rollback: null,
-  });
+  await edges.ledger.insertDeployment(newDeployment({ id: 'd_0' }));
 }

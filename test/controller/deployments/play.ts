@@ -1,30 +1,12 @@
 import { advance } from '../../../controller/deployments/advance.js';
 import type { DeploymentRow, NewDeployment } from '../../../controller/deployments/ledger.js';
-import { COMMIT } from '../../support/builders.js';
 import type { MemoryEdges } from '../../support/memory-edges.js';
 import { ScriptedAgent, type Script } from '../../support/scripted-agent.js';
+import { newDeployment } from '../db/samples.js';
 
 /** Queues a deployment of the sample configuration's production. */
 export async function queue(edges: MemoryEdges, more: Partial<NewDeployment> = {}): Promise<DeploymentRow> {
-  return edges.ledger.insertDeployment({
-    id: edges.newId('d'),
-    fraise: 'checkout',
-    environment: 'production',
-    kind: 'deploy',
-    commit: COMMIT,
-    ref: 'main',
-    configRevision: 1,
-    trigger: 'cli',
-    requestedBy: 'ana',
-    webhookId: null,
-    requestId: null,
-    originId: null,
-    force: false,
-    onlyHosts: [],
-    pushedAt: null,
-    rollback: null,
-    ...more,
-  });
+  return edges.ledger.insertDeployment(newDeployment({ id: edges.newId('d'), ...more }));
 }
 
 /** The agents of both hosts of the sample configuration's production. */

@@ -5,9 +5,9 @@ import type { RunRow } from '../../../controller/deployments/ledger.js';
 import { recordProgress } from '../../../controller/deployments/record-progress.js';
 import { refuseRun } from '../../../controller/deployments/refuse-run.js';
 import { reason } from '../../../controller/deployments/reason.js';
-import { COMMIT } from '../../support/builders.js';
 import { memoryEdges, type MemoryEdges } from '../../support/memory-edges.js';
 import { refused } from '../../support/refused.js';
+import { newDeployment } from '../db/samples.js';
 
 const FULL = reason('disk_full', 'the agent cannot write down what it is to do');
 
@@ -51,24 +51,7 @@ describe('a run that its host cannot take on', () => {
 /** A deployment whose first run was handed to web-1. */
 async function dispatched(): Promise<{ edges: MemoryEdges; run: RunRow; epoch: number }> {
   const edges = await memoryEdges();
-  const { id } = await edges.ledger.insertDeployment({
-    id: edges.newId('d'),
-    fraise: 'checkout',
-    environment: 'production',
-    kind: 'deploy',
-    commit: COMMIT,
-    ref: 'main',
-    configRevision: 1,
-    trigger: 'cli',
-    requestedBy: 'ana',
-    webhookId: null,
-    requestId: null,
-    originId: null,
-    force: false,
-    onlyHosts: [],
-    pushedAt: null,
-    rollback: null,
-  });
+  const { id } = await edges.ledger.insertDeployment(newDeployment({ id: edges.newId('d') }));
   await advance(edges, id);
   await dispatchRuns(edges, 'web-1', 1);
   const [run] = await edges.ledger.openRunsOnHost('web-1');

@@ -14,6 +14,7 @@ import { Answer, HostPreview, Inspection, Question } from '../../../proto/gen/fr
 import { memoryEdges, SAMPLE_CONFIGURATION, type MemoryEdges } from '../../support/memory-edges.js';
 import { refused } from '../../support/refused.js';
 import { ScriptedAgent } from '../../support/scripted-agent.js';
+import { newDeployment } from '../db/samples.js';
 
 const ANA: Actor = { name: 'ana', role: 'deployer' };
 const BO: Actor = { name: 'bo', role: 'deployer' };
@@ -358,23 +359,7 @@ let rows = 0;
 
 function aRow(commit: string): NewDeployment {
   rows += 1;
-  return {
-    id: `d_row_${rows}`,
-    ...WHERE,
-    kind: 'deploy',
-    commit,
-    ref: 'main',
-    configRevision: 1,
-    trigger: 'cli',
-    requestedBy: 'ana',
-    webhookId: null,
-    requestId: null,
-    originId: null,
-    force: false,
-    onlyHosts: [],
-    pushedAt: null,
-    rollback: null,
-  };
+  return newDeployment({ id: `d_row_${rows}`, ...WHERE, commit });
 }
 
 /** A deployment of this commit that succeeded. */

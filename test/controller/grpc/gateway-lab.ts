@@ -16,6 +16,7 @@ import { anEnvironment, COMMIT, NOON } from '../../support/builders.js';
 import { memoryLedger, type MemoryLedger } from '../../support/memory-ledger.js';
 import { until } from '../../support/until.js';
 import { anAuthority, aSigningRequest } from '../pki/support.js';
+import { newDeployment } from '../db/samples.js';
 
 export interface Credentials {
   readonly certificatePem: string;
@@ -191,24 +192,7 @@ export function aHello(more: { protocolVersion?: number; runs?: { runId: string;
 /** A running deployment with one run of `prepare` for this host. */
 export async function aPendingRun({ ledger }: MemoryLedger, host: string, runId = 'r_1'): Promise<void> {
   const deploymentId = `d_of_${runId}`;
-  await ledger.insertDeployment({
-    id: deploymentId,
-    fraise: `checkout-${runId}`,
-    environment: 'production',
-    kind: 'deploy',
-    commit: COMMIT,
-    ref: 'main',
-    configRevision: 1,
-    trigger: 'cli',
-    requestedBy: 'local',
-    webhookId: null,
-    requestId: null,
-    originId: null,
-    force: false,
-    onlyHosts: [],
-    pushedAt: null,
-    rollback: null,
-  });
+  await ledger.insertDeployment(newDeployment({ id: deploymentId, fraise: `checkout-${runId}` }));
   const plan = makePlan({
     environment: anEnvironment(),
     commit: COMMIT,

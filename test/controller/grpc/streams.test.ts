@@ -3,11 +3,11 @@ import { advance } from '../../../controller/deployments/advance.js';
 import { recordProgress } from '../../../controller/deployments/record-progress.js';
 import type { Edges } from '../../../controller/deployments/edges.js';
 import type { WatchEvent } from '../../../proto/gen/fraisier/v1/control.js';
-import { COMMIT } from '../../support/builders.js';
 import { SAMPLE_CONFIGURATION } from '../../support/memory-edges.js';
 import { refused } from '../../support/refused.js';
 import { ScriptedAgent } from '../../support/scripted-agent.js';
 import { withCallers, type CallersLab } from './callers-lab.js';
+import { newDeployment } from '../db/samples.js';
 
 const HOSTS = ['web-1', 'web-2'];
 
@@ -28,24 +28,7 @@ async function queued({ ledger }: Edges): Promise<void> {
     const lease = { leaseMs: 600_000, agentVersion: '0.1.0', bootId: 'b', instanceId: 'i', live: [] };
     await ledger.takeLease(name, { controllerId: 'c_1', ...lease });
   }
-  await ledger.insertDeployment({
-    id: 'd_1',
-    fraise: 'checkout',
-    environment: 'production',
-    kind: 'deploy',
-    commit: COMMIT,
-    ref: 'main',
-    configRevision: 1,
-    trigger: 'cli',
-    requestedBy: 'ana',
-    webhookId: null,
-    requestId: null,
-    originId: null,
-    force: false,
-    onlyHosts: [],
-    pushedAt: null,
-    rollback: null,
-  });
+  await ledger.insertDeployment(newDeployment({ id: 'd_1' }));
 }
 
 /** Plays the deployment to its end. */

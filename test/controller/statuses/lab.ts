@@ -15,8 +15,9 @@ import {
 import type { SenderEdges } from '../../../controller/statuses/sender-edges.js';
 import { testDatabase } from '../../support/database.js';
 import { memoryLedger } from '../../support/memory-ledger.js';
-import { COMMIT, REPOSITORY } from './git-host-server.js';
+import { REPOSITORY } from './git-host-server.js';
 import { CANARY } from './status-apis.js';
+import { newDeployment } from '../db/samples.js';
 
 /** What is kept of a notification. */
 export interface KeptNotification {
@@ -137,25 +138,10 @@ export class StatusLab {
   }
 
   async deployment(provider: Provider, more: Partial<NewDeployment> = {}): Promise<DeploymentRow> {
-    return this.store.ledger.insertDeployment({
-      id: `d_${(this.#ids += 1)}`,
-      fraise: `on-${provider}`,
-      environment: 'production',
-      kind: 'deploy',
-      commit: COMMIT,
-      ref: 'main',
-      configRevision: 1,
-      trigger: 'webhook',
-      requestedBy: 'webhook:github',
-      webhookId: null,
-      requestId: null,
-      originId: null,
-      force: false,
-      onlyHosts: [],
-      pushedAt: null,
-      rollback: null,
-      ...more,
-    });
+    const by = { trigger: 'webhook', requestedBy: 'webhook:github' } as const;
+    return this.store.ledger.insertDeployment(
+      newDeployment({ id: `d_${(this.#ids += 1)}`, fraise: `on-${provider}`, ...by, ...more }),
+    );
   }
 
   /** As the use cases do it. */

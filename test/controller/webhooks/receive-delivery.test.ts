@@ -17,6 +17,7 @@ import {
   type Sender,
   type Store,
 } from './support.js';
+import { newDeployment } from '../db/samples.js';
 
 const STORES: readonly (readonly [name: string, open: () => Promise<Store>])[] = [
   ['memory', memoryStore],
@@ -405,24 +406,7 @@ function hex(number: number): string {
 }
 
 function aManualDeployment(id: string): NewDeployment {
-  return {
-    id,
-    fraise: 'shop',
-    environment: 'staging',
-    kind: 'deploy',
-    commit: commit('a'),
-    ref: 'develop',
-    configRevision: 1,
-    trigger: 'cli',
-    requestedBy: 'local',
-    webhookId: null,
-    requestId: null,
-    originId: null,
-    force: false,
-    onlyHosts: [],
-    pushedAt: null,
-    rollback: null,
-  };
+  return newDeployment({ id, fraise: 'shop', environment: 'staging', commit: commit('a'), ref: 'develop' });
 }
 
 async function enrol({ ledger }: Store, name: string): Promise<void> {
