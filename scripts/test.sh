@@ -19,7 +19,7 @@ stage() {
 checks() {
   local pids=() failed=0 pid
   bash scripts/lint.sh & pids+=($!)
-  node_modules/.bin/prettier --check --log-level warn . & pids+=($!)
+  node_modules/.bin/oxfmt --list-different & pids+=($!)
   bash scripts/generate-proto.sh --check & pids+=($!)
   for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
   return "$failed"

@@ -4,7 +4,8 @@ import { isAbsolute, join, resolve } from 'node:path';
 
 /** A program that can be started, or why it cannot. */
 export type FoundProgram =
-  { readonly found: true; readonly path: string } | { readonly found: false; readonly message: string };
+  | { readonly found: true; readonly path: string }
+  | { readonly found: false; readonly message: string };
 
 /**
  * Finds what `name` would start: an absolute path, a path below `cwd`, or a name looked up in `searchPath`.

@@ -96,7 +96,8 @@ export function withHeader(target: Pick<Target, 'appPath'>, text: string): strin
 
 /** A unit as it lies in systemd's folder. `text` is that of the repository, without our first line. */
 export type FoundUnit =
-  { readonly is: 'absent' } | { readonly is: 'ours' | 'foreign'; readonly text: string };
+  | { readonly is: 'absent' }
+  | { readonly is: 'ours' | 'foreign'; readonly text: string };
 
 /** Looks at the host's file of a unit; a link or a folder is foreign, whatever it says. */
 export async function findUnit(

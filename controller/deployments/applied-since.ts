@@ -20,7 +20,8 @@ export interface Applied {
 
 /** What is known exactly, or why it is not. */
 export type Known =
-  { readonly applied: readonly Applied[] } | { readonly unknown: string; readonly by: DeploymentRow };
+  | { readonly applied: readonly Applied[] }
+  | { readonly unknown: string; readonly by: DeploymentRow };
 
 /**
  * What these deployments, oldest first, left applied to the database: what each applied by the tool's own words, without
@@ -38,7 +39,8 @@ export function appliedSince(past: readonly PastDeployment[]): Known {
 }
 
 type Change =
-  { readonly added: readonly Applied[]; readonly removed: readonly string[] } | { readonly unknown: string };
+  | { readonly added: readonly Applied[]; readonly removed: readonly string[] }
+  | { readonly unknown: string };
 
 const NOTHING: Change = { added: [], removed: [] };
 

@@ -565,7 +565,8 @@ export interface NotificationRow extends NewNotification {
 }
 
 export type AddressedNotification = { readonly number: number } & (
-  { readonly lane: string } | { /** Why nobody is to be told. */ readonly unwanted: string }
+  | { readonly lane: string }
+  | { /** Why nobody is to be told. */ readonly unwanted: string }
 );
 
 /** Names one claim: the number of attempts tells it from those before and after. */

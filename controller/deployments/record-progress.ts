@@ -14,7 +14,8 @@ export interface Lease {
 }
 
 export type ProgressMessage =
-  { readonly $case: 'event'; readonly value: RunEvent } | { readonly $case: 'log'; readonly value: LogChunk };
+  | { readonly $case: 'event'; readonly value: RunEvent }
+  | { readonly $case: 'log'; readonly value: LogChunk };
 
 export interface Acknowledgements {
   readonly acks: readonly Ack[];

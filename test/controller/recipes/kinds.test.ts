@@ -40,7 +40,8 @@ function stepsOf(environment: Environment, phase: RunPhase, previous = PREVIOUS)
 const names = (steps: readonly Step[]) => steps.map(({ name }) => name);
 const valueOf = <K extends NonNullable<Step['action']>['$case']>(steps: readonly Step[], kind: K) =>
   steps.flatMap(({ action }) => (action?.$case === kind ? [action.value] : []))[0] as
-    Extract<NonNullable<Step['action']>, { $case: K }>['value'] | undefined;
+    | Extract<NonNullable<Step['action']>, { $case: K }>['value']
+    | undefined;
 
 describe('the recipe of an etl', () => {
   it('looks at the script before anything is moved', () => {
