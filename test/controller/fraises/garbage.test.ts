@@ -51,7 +51,7 @@ describe('any text at all', () => {
           }, text),
         );
       }),
-      { numRuns: 150 },
+      { numRuns: 75 },
     );
   });
 
@@ -93,7 +93,7 @@ describe('any text at all', () => {
     }));
     fc.assert(
       fc.property(fc.dictionary(key, value, { maxKeys: 5 }), (map) => isAnswered(stringify(map))),
-      { numRuns: 150 },
+      { numRuns: 75 },
     );
   });
 });

@@ -74,8 +74,8 @@ function unique({ headers, body }: SignedDelivery): SignedDelivery {
 }
 
 const STORES: readonly (readonly [name: string, open: () => Promise<Store>, numRuns: number])[] = [
-  ['memory', memoryStore, 300],
-  ['PostgreSQL', postgresStore, 150],
+  ['memory', memoryStore, 100],
+  ['PostgreSQL', postgresStore, 60],
 ];
 
 const DEEP: unknown = JSON.parse(`${'['.repeat(1500)}${']'.repeat(1500)}`);

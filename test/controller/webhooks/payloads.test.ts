@@ -22,8 +22,8 @@ const FOR_EXAMPLES = CONFIGURATION.replace(REPOSITORY, 'https://github.com/Coder
 );
 
 const STORES: readonly (readonly [name: string, open: () => Promise<Store>, numRuns: number])[] = [
-  ['memory', memoryStore, 300],
-  ['PostgreSQL', postgresStore, 150],
+  ['memory', memoryStore, 100],
+  ['PostgreSQL', postgresStore, 60],
 ];
 
 describe('over HTTP (row 15)', function () {
