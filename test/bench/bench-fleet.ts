@@ -24,12 +24,19 @@ export interface BenchService extends SampleService {
 /** The install command of each fraise, by the fraise's name; the folder holds everything of the fleet. */
 export type Installs = (folder: string) => Readonly<Record<string, readonly string[]>>;
 
+export interface FleetOptions {
+  /** The restart command of every fraise; default: one that does nothing. */
+  readonly restart?: readonly string[];
+  /** Added to the environment of every fraise, line by line; the folder holds everything of the fleet. */
+  readonly more?: (folder: string) => readonly string[];
+}
+
 /** Runs `work` with `count` connected agents, each on a host of its own, and a fraise for each of `installs`. */
 export async function withFleet<T>(
   count: number,
   installs: Installs,
   work: (fleet: BenchFleet) => Promise<T>,
-  restart: readonly string[] = ['true'],
+  { restart = ['true'], more = () => [] }: FleetOptions = {},
 ): Promise<T> {
   const hosts = Array.from({ length: count }, (_, at) => `web-${at + 1}`);
   const options = { agents: hosts, separateHosts: true, environment: { GITHUB_WEBHOOK_SECRET: SECRET } };
@@ -39,7 +46,7 @@ export async function withFleet<T>(
       for (const [name, install] of Object.entries(installs(cluster.folder)))
         services.set(name, { ...(await sampleService(cluster.folder, cluster.apps, name)), install });
       const fraises = [...services].map(([name, service]) =>
-        fraise(name, service, hosts, { health, restart }),
+        fraise(name, service, hosts, { health, restart, more: more(cluster.folder) }),
       );
       await cluster.apply(sampleConfiguration(...fraises));
       const service = (name: string): BenchService => services.get(name) ?? unknownService(name);
@@ -52,11 +59,16 @@ function unknownService(name: string): never {
   throw new Error(`the bench has no service ${name}`);
 }
 
+interface Words {
+  readonly health: string;
+  readonly more: readonly string[];
+}
+
 function fraise(
   name: string,
   service: BenchService,
   hosts: readonly string[],
-  { health, restart }: { readonly health: string; readonly restart: readonly string[] },
+  { health, restart, more }: Required<Omit<FleetOptions, 'more'>> & Words,
 ): string {
   return `  ${name}:
     type: api
@@ -70,7 +82,7 @@ function fraise(
         restart: { command: ${JSON.stringify(restart)} }
         health_check: { url: ${health}, delay: 100ms }
         rollout: { strategy: all_at_once }
-`;
+${more.map((line) => `        ${line}\n`).join('')}`;
 }
 
 async function withHealth<T>(work: (url: string) => Promise<T>): Promise<T> {

@@ -2,9 +2,16 @@
 export interface Figure {
   readonly what: string;
   readonly value: number;
-  readonly unit: 'ms' | '1/s' | 'MB' | 'kB';
+  readonly unit: 's' | 'ms' | '1/s' | 'MB' | 'kB';
   readonly beside?: { readonly what: string; readonly value: number };
   readonly ratio?: number;
+  /** Why there is no value. */
+  readonly notMeasured?: string;
+}
+
+/** A line for what cannot be measured on this machine. */
+export function notMeasured(what: string, unit: Figure['unit'], why: string): Figure {
+  return { what, value: Number.NaN, unit, notMeasured: why };
 }
 
 /** A figure, with its ratio when there is something beside it. */
@@ -20,7 +27,8 @@ export function figure(what: string, value: number, unit: Figure['unit'], beside
 }
 
 /** One line of the printed table. */
-export function lineOf({ what, value, unit, beside, ratio }: Figure): string {
+export function lineOf({ what, value, unit, beside, ratio, notMeasured }: Figure): string {
+  if (notMeasured !== undefined) return `${what.padEnd(58)} ${'-'.padStart(9)}      ${notMeasured}`;
   const own = `${what.padEnd(58)} ${shown(value).padStart(9)} ${unit.padEnd(3)}`;
   if (beside === undefined) return own.trimEnd();
   return `${own}  ${beside.what.padEnd(14)} ${shown(beside.value).padStart(9)} ${unit.padEnd(3)}  ${shown(ratio ?? Number.NaN)} ×`;

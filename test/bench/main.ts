@@ -5,6 +5,7 @@ import { webhookAcceptance } from './accept.js';
 import { deployments } from './deployments.js';
 import { lineOf, type Figure } from './figures.js';
 import { pushToFirstStep } from './first-step.js';
+import { fleet } from './fleet.js';
 import { logLines } from './log-lines.js';
 import { rollbacks } from './rollback.js';
 import { scale } from './scale.js';
@@ -17,6 +18,9 @@ const PARTS: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   logs: logLines,
   'deploy-1': () => deployments(1),
   'deploy-10': () => deployments(10),
+  'fleet-1': () => fleet(1),
+  'fleet-10': () => fleet(10),
+  'fleet-50': () => fleet(50),
   rollback: rollbacks,
   scale,
 };

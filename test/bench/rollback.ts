@@ -15,7 +15,9 @@ const ROUNDS = 4;
  * fetched or installed for it.
  */
 export async function rollbacks(): Promise<readonly Figure[]> {
-  return withFleet(1, () => ({ empty: ['sh', 'install.sh'] }), measure, RESTART);
+  return withFleet(1, () => ({ empty: ['sh', 'install.sh'] }), measure, {
+    restart: RESTART,
+  });
 }
 
 async function measure(fleet: BenchFleet): Promise<readonly Figure[]> {

@@ -123,6 +123,6 @@ async function cpuOf({ controller }: Cluster, forMs: number): Promise<number> {
 
 async function deployOnAll(cluster: Cluster): Promise<number> {
   const commit = randomBytes(20).toString('hex');
-  const { tookMs } = await deployByPush({ cluster }, { repository: REPOSITORY }, commit);
+  const { tookMs } = await deployByPush({ cluster }, { repository: REPOSITORY }, commit, PATIENCE_MS);
   return tookMs;
 }
