@@ -21,6 +21,7 @@ import * as events from './run-event.js';
 import * as logs from './run-log.js';
 import { wake } from './wake.js';
 import * as webhooks from './webhook-event.js';
+import { hasWork } from './work.js';
 
 /**
  * The ledger over PostgreSQL. Transactions are `read committed`; one within another is the same one. Every function
@@ -115,6 +116,7 @@ function bindRecordKeeping(bind: Bind) {
     holdReported: bind(reported.holdReported),
     runsOf: bind(runs.runsOf),
     openRunsOnHost: bind(runs.openRunsOnHost),
+    hasWork: bind(hasWork),
     moveRun: bind(runs.moveRun),
     appendEvent: bind(events.appendEvent),
     eventsOf: bind(events.eventsOf),

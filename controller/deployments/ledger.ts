@@ -100,6 +100,11 @@ export interface Ledger {
   runsOf(deploymentId: string): Promise<readonly RunRow[]>;
   /** Runs of a host that have not ended: pending, dispatched, running. Oldest first. */
   openRunsOnHost(host: string): Promise<readonly RunRow[]>;
+  /**
+   * Whether a stream of this epoch has anything to tell its agent: an open run, an open question, or that it is not the
+   * agent's stream any more. One statement, because every idle agent asks it again and again.
+   */
+  hasWork(host: string, epoch: number): Promise<boolean>;
   /** As moveDeployment, for a run. `from === to` changes the other fields only. */
   moveRun(id: string, from: RunStatus, to: RunStatus, change?: RunChange): Promise<boolean>;
 

@@ -9,7 +9,7 @@ import { AgentInbox, type AgentCall } from './agent-inbox.js';
 import { sendWork } from './agent-dispatch.js';
 import { keepLease, watchSilence } from './agent-lease.js';
 import { handleMessages } from './agent-messages.js';
-import type { GatewayEdges } from './gateway-edges.js';
+import type { Gateway, GatewayEdges } from './gateway-edges.js';
 import { untilOneEnds } from './until-one-ends.js';
 import { writeTo } from './outbox.js';
 
@@ -17,7 +17,7 @@ import { writeTo } from './outbox.js';
  * One agent's stream from hello to goodbye, as agent.proto tells it. Never throws: whatever goes wrong ends the stream
  * with a Goodbye that says why and whether to come back. `draining` aborts when this controller shuts down.
  */
-export async function converse(deps: GatewayEdges, call: AgentCall, draining: AbortSignal): Promise<void> {
+export async function converse(deps: Gateway, call: AgentCall, draining: AbortSignal): Promise<void> {
   const gone = whenGone(call);
   const inbox = new AgentInbox(call);
   const who: { peer?: Peer } = {};
@@ -37,7 +37,7 @@ interface Line {
   readonly draining: AbortSignal;
 }
 
-async function serve(deps: GatewayEdges, call: AgentCall, line: Line, peer: Peer): Promise<void> {
+async function serve(deps: Gateway, call: AgentCall, line: Line, peer: Peer): Promise<void> {
   const hello = await within(deps, line.gone, (signal) => line.inbox.hello(signal));
   const stream = await admitAgent(deps, peer, hello);
   deps.logger.info(
@@ -59,7 +59,7 @@ async function serve(deps: GatewayEdges, call: AgentCall, line: Line, peer: Peer
   }
 }
 
-function talk(deps: GatewayEdges, call: AgentCall, line: Line, stream: AgentStream): Promise<void> {
+function talk(deps: Gateway, call: AgentCall, line: Line, stream: AgentStream): Promise<void> {
   const { inbox, gone, draining } = line;
   return untilOneEnds(gone, [
     (signal) => handleMessages(deps, stream, inbox, writeTo(call, signal), signal),

@@ -2,7 +2,7 @@ import { FraisierError } from '../../proto/error-codes.js';
 import { Question } from '../../proto/gen/fraisier/v1/agent.js';
 import { dispatchRuns } from '../deployments/dispatch-runs.js';
 import { checkAdmitted, type AgentStream } from './admit-agent.js';
-import type { GatewayEdges } from './gateway-edges.js';
+import type { Gateway, GatewayEdges } from './gateway-edges.js';
 import type { Outbox } from './outbox.js';
 import { sleepUntilAborted } from './sleep.js';
 import { openWakeSignal } from './wake-signal.js';
@@ -12,7 +12,7 @@ import { openWakeSignal } from './wake-signal.js';
  * and then. When `draining` aborts it says so, leaves the agent a moment to end its side, and throws `shutting_down`.
  */
 export async function sendWork(
-  deps: GatewayEdges,
+  deps: Gateway,
   stream: AgentStream,
   outbox: Outbox,
   draining: AbortSignal,
@@ -25,11 +25,10 @@ export async function sendWork(
   const told: Told = { assignments: new Set(), cancels: new Set(), questions: new Set() };
   const stop = eitherAborts(draining, signal);
   try {
-    while (!stop.signal.aborted) {
-      await checkAdmitted(deps, stream);
-      await sendRuns(deps, stream, outbox, told);
-      await sendQuestions(deps, stream, outbox, told);
-      await wakeUps.wait(deps.patience.dispatchMs, stop.signal);
+    for (let look = true; !stop.signal.aborted;) {
+      if (look) await sendAll(deps, stream, outbox, told);
+      const woken = await wakeUps.wait(deps.patience.dispatchMs, stop.signal);
+      look = woken || (!stop.signal.aborted && (await deps.edges.ledger.hasWork(stream.agent, stream.epoch)));
     }
     if (!signal.aborted) await drain(deps, outbox, signal);
   } finally {
@@ -45,13 +44,19 @@ interface Told {
   questions: ReadonlySet<string>;
 }
 
+async function sendAll(deps: Gateway, stream: AgentStream, outbox: Outbox, told: Told): Promise<void> {
+  await checkAdmitted(deps, stream);
+  await sendRuns(deps, stream, outbox, told);
+  await sendQuestions(deps, stream, outbox, told);
+}
+
 async function sendRuns(
-  { edges }: GatewayEdges,
+  { edges, inTurn }: Gateway,
   stream: AgentStream,
   outbox: Outbox,
   told: Told,
 ): Promise<void> {
-  const { assignments, cancels } = await dispatchRuns(edges, stream.agent, stream.epoch);
+  const { assignments, cancels } = await inTurn(() => dispatchRuns(edges, stream.agent, stream.epoch));
   for (const value of assignments) {
     if (!told.assignments.has(value.runId)) await outbox({ message: { $case: 'assignment', value } });
   }

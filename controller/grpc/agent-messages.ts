@@ -6,7 +6,7 @@ import { refuseRun } from '../deployments/refuse-run.js';
 import { readSigningRequest } from '../pki/certificate-authority.js';
 import type { AgentStream } from './admit-agent.js';
 import type { AgentInbox, AgentMessage } from './agent-inbox.js';
-import type { GatewayEdges } from './gateway-edges.js';
+import type { Gateway, GatewayEdges } from './gateway-edges.js';
 import type { Outbox } from './outbox.js';
 
 /**
@@ -14,7 +14,7 @@ import type { Outbox } from './outbox.js';
  * acknowledgements. Ends when the agent has ended its side.
  */
 export async function handleMessages(
-  deps: GatewayEdges,
+  deps: Gateway,
   stream: AgentStream,
   inbox: AgentInbox,
   outbox: Outbox,
@@ -32,12 +32,12 @@ function isProgress(message: AgentMessage): message is AgentMessage & ProgressMe
 }
 
 async function takeProgress(
-  { edges }: GatewayEdges,
+  { edges, inTurn }: Gateway,
   stream: AgentStream,
   progress: readonly ProgressMessage[],
   outbox: Outbox,
 ): Promise<void> {
-  const { acks, logAcks } = await recordProgress(edges, stream, progress);
+  const { acks, logAcks } = await inTurn(() => recordProgress(edges, stream, progress));
   for (const value of acks) await outbox({ message: { $case: 'ack', value } });
   for (const value of logAcks) await outbox({ message: { $case: 'logAck', value } });
 }

@@ -13,6 +13,12 @@ export interface GatewayEdges {
   readonly patience: Patience;
 }
 
+/** What the conversations with all agents of this controller share beside that. */
+export interface Gateway extends GatewayEdges {
+  /** Does the work when not too much is done for agents at once. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
 export interface Patience {
   /** For the first message of a stream. */
   readonly helloMs: number;

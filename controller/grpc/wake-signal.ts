@@ -4,8 +4,11 @@ import { sleepUntilAborted } from './sleep.js';
 
 /** Subscribed wake-ups: subscribe, read, wait, read again. */
 export interface WakeSignal {
-  /** Resolves after a wanted wake-up that came since the last `wait`, after `atMostMs`, or when `signal` aborts. */
-  wait(atMostMs: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves after a wanted wake-up that came since the last `wait`, after `atMostMs`, or when `signal` aborts; with
+   * whether there was such a wake-up.
+   */
+  wait(atMostMs: number, signal: AbortSignal): Promise<boolean>;
   close(): void;
 }
 
@@ -21,9 +24,11 @@ export function openWakeSignal(
     rang = true;
     ring();
   });
-  const wait = async (atMostMs: number, signal: AbortSignal): Promise<void> => {
+  const wait = async (atMostMs: number, signal: AbortSignal): Promise<boolean> => {
     if (!rang) await sleepUntilAborted(edges, atMostMs, signal, (wake) => (ring = wake));
+    const did = rang;
     rang = false;
+    return did;
   };
   return { wait, close };
 }

@@ -22,6 +22,7 @@ const READS: readonly (keyof Ledger)[] = [
   'run',
   'question',
   'openQuestions',
+  'hasWork',
   'unfinishedDeployments',
   'currentConfiguration',
 ];

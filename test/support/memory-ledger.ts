@@ -370,6 +370,12 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
     runsOf: (deploymentId) => Promise.resolve(state.runs.filter((row) => row.deploymentId === deploymentId)),
     openRunsOnHost: (host) =>
       Promise.resolve(state.runs.filter((row) => row.host === host && !runHasEnded(row.status))),
+    hasWork: (host, epoch) =>
+      Promise.resolve(
+        state.runs.some((row) => row.host === host && !runHasEnded(row.status)) ||
+          state.questions.some((row) => row.host === host && row.answer === null && row.expiresAt > now()) ||
+          !state.agents.some(holds(host, epoch)),
+      ),
     async moveRun(id, from, to, change = {}) {
       if (from !== to && !mayMoveRun(from, to)) throw illegalMove('run', id, from, to);
       return draft.replace(

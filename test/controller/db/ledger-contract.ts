@@ -942,6 +942,46 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
     });
   });
 
+  describe('work for a stream', () => {
+    const question = new Uint8Array([1, 0, 255]);
+
+    async function aStream(): Promise<number> {
+      await ledger.enrolAgent(enrolled());
+      return (await ledger.takeLease('web-1', lease())) as number;
+    }
+
+    it('is nothing for an idle one, nor what is over or another host’s', async () => {
+      const epoch = await aStream();
+      expect(await ledger.hasWork('web-1', epoch)).to.equal(false);
+      await ledger.insertQuestion({ id: 'q_1', host: 'web-1', question, deadlineMs: -1 });
+      await ledger.insertQuestion({ id: 'q_2', host: 'web-2', question, deadlineMs: 60_000 });
+      expect(await ledger.hasWork('web-1', epoch)).to.equal(false);
+    });
+
+    it('is a run until it is over', async () => {
+      const epoch = await aStream();
+      const { id } = await pendingRun();
+      expect(await ledger.hasWork('web-1', epoch)).to.equal(true);
+      await ledger.moveRun(id, 'pending', 'skipped', { finished: true });
+      expect(await ledger.hasWork('web-1', epoch)).to.equal(false);
+    });
+
+    it('is an open question until it is answered', async () => {
+      const epoch = await aStream();
+      await ledger.insertQuestion({ id: 'q_1', host: 'web-1', question, deadlineMs: 60_000 });
+      expect(await ledger.hasWork('web-1', epoch)).to.equal(true);
+      await ledger.answerQuestion('q_1', 'web-1', question);
+      expect(await ledger.hasWork('web-1', epoch)).to.equal(false);
+    });
+
+    it('is to end, once it was replaced or revoked', async () => {
+      const epoch = await aStream();
+      expect(await ledger.hasWork('web-1', epoch - 1)).to.equal(true);
+      await ledger.revokeAgent('web-1');
+      expect(await ledger.hasWork('web-1', epoch)).to.equal(true);
+    });
+  });
+
   describe('questions', () => {
     const question = new Uint8Array([1, 0, 255]);
 

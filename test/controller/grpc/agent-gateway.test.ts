@@ -2,6 +2,7 @@ import { status as GrpcStatus } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { Answer, Question } from '../../../proto/gen/fraisier/v1/agent.js';
 import { PROTOCOL_VERSION } from '../../../proto/protocol-version.js';
+import type { Edges } from '../../../controller/deployments/edges.js';
 import { revokeAgent } from '../../../controller/pki/revoke-agent.js';
 import { until } from '../../support/until.js';
 import { aSigningRequest } from '../pki/support.js';
@@ -219,6 +220,34 @@ describe('the agents’ port', () => {
         },
         { patience: { dispatchMs: 20 } },
       ));
+
+    it('asks with one statement whether there is work, as long as there is none', async () => {
+      const asked = { hasWork: 0, transactions: 0 };
+      const counting = ({ ledger, ...edges }: Edges): Edges => ({
+        ...edges,
+        ledger: {
+          ...ledger,
+          hasWork: (...one) => {
+            asked.hasWork += 1;
+            return ledger.hasWork(...one);
+          },
+          transaction: (work) => {
+            asked.transactions += 1;
+            return ledger.transaction(work);
+          },
+        },
+      });
+      await withGateway(
+        async (lab) => {
+          await lab.greet(await lab.enrol('web-1')).hear('welcome');
+          await until('the stream to be idle', () => asked.hasWork > 0);
+          const { transactions } = asked;
+          await until('some looks', () => asked.hasWork > 5);
+          expect(asked.transactions).to.equal(transactions);
+        },
+        { patience: { dispatchMs: 5 }, change: counting },
+      );
+    });
 
     it('tells of a cancellation once', () =>
       withGateway(async (lab) => {
