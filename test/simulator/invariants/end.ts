@@ -71,7 +71,9 @@ function untrueEnds(cluster: Cluster, world: World, state: LedgerState): readonl
     const last = mine.toSorted((one, other) => Number(one.startedAt) - Number(other.startedAt)).at(-1);
     if (last?.plan == null || last.status !== 'succeeded') return [];
     const said = `${last.id} of ${pair.fraise} ${pair.environment} succeeded`;
-    const hosts = last.plan.hosts.flatMap(({ host: name }) => {
+    const skipped = last.answers.filter(({ act }) => act === 'skip').map(({ host }) => host);
+    const planned = last.plan.hosts.filter(({ host }) => !skipped.includes(host));
+    const hosts = planned.flatMap(({ host: name }) => {
       const host = cluster.hosts.find((one) => one.name === name);
       const live = host?.installed(pair).live ?? '';
       return live === last.commit ? [] : [`${said}, but ${name} has ${short(live)}`];
