@@ -28,22 +28,31 @@ export class Wakeup {
   ): Promise<void> {
     signal.throwIfAborted();
     if (version !== this.#version) return;
-    const over = new AbortController();
-    const stop = whenAborted(signal, () => over.abort(signal.reason));
+    if (atMost === undefined) return this.#changed(signal);
+    const timer = new AbortController();
     try {
-      const changed = new Promise<void>((resolve, reject) => {
-        this.#waiting.add(resolve);
-        whenAborted(over.signal, () => {
-          this.#waiting.delete(resolve);
-          reject(over.signal.reason as Error);
-        });
-      });
-      await (atMost === undefined
-        ? changed
-        : Promise.race([changed, atMost.clock.sleep(atMost.ms, over.signal)]));
+      await this.#changed(signal, atMost.clock.sleep(atMost.ms, timer.signal));
     } finally {
-      stop();
-      over.abort();
+      timer.abort(WAITED);
     }
   }
+
+  #changed(signal: AbortSignal, late?: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const wake = (): void => {
+        this.#waiting.delete(wake);
+        stop();
+        resolve();
+      };
+      this.#waiting.add(wake);
+      const stop = whenAborted(signal, () => {
+        this.#waiting.delete(wake);
+        reject(signal.reason as Error);
+      });
+      late?.then(wake, reject);
+    });
+  }
 }
+
+/** Nobody sees why a wait that is over lets go; an error made for each would cost more than the wait. */
+const WAITED = 'waited';

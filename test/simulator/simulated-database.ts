@@ -27,6 +27,12 @@ const READS: readonly (keyof Ledger)[] = [
   'currentConfiguration',
 ];
 
+/** Of one transaction. */
+interface Connection {
+  broken: boolean;
+  onBreak: () => void;
+}
+
 const NO_TROUBLE: Troubles = { aborted: 0, answerLost: 0, wakeLost: 0 };
 
 /**
@@ -37,7 +43,7 @@ export class SimulatedDatabase {
   readonly memory: MemoryLedger;
   readonly #schedule: Schedule;
   readonly #random: Random;
-  readonly #connections = new Set<AbortController>();
+  readonly #connections = new Set<Connection>();
   troubles = NO_TROUBLE;
   slowness = { least: 0, most: 8 };
   readonly #noon: number;
@@ -64,7 +70,10 @@ export class SimulatedDatabase {
   /** Whatever is in hand is rolled back; nobody is let in before it is back. */
   goAway(): void {
     this.#away = true;
-    for (const open of this.#connections) open.abort(new Outage('the database terminated the connection'));
+    for (const open of this.#connections) {
+      open.broken = true;
+      open.onBreak();
+    }
   }
 
   comeBack(): void {
@@ -117,15 +126,15 @@ export class SimulatedDatabase {
   async #transaction<T>(life: Life, work: (tx: Ledger) => Promise<T>): Promise<T> {
     if (!life.alive) return never();
     if (this.#away) return life.work(this.#takes(), refuse);
-    const connection = new AbortController();
+    const connection: Connection = { broken: false, onBreak: () => undefined };
     this.#connections.add(connection);
     const trouble = this.#random.next();
     try {
       const result = await this.memory.ledger.transaction((tx) =>
-        this.#inside(life, connection.signal, trouble, work, tx),
+        this.#inside(life, connection, trouble, work, tx),
       );
       if (!life.alive) return await never();
-      if (connection.signal.aborted || trouble > 1 - this.troubles.answerLost)
+      if (connection.broken || trouble > 1 - this.troubles.answerLost)
         throw new Outage('the connection broke after the commit');
       return result;
     } finally {
@@ -136,7 +145,7 @@ export class SimulatedDatabase {
   /** Ends without the work's own end when the connection breaks or the process dies. */
   #inside<T>(
     life: Life,
-    broken: AbortSignal,
+    connection: Connection,
     trouble: number,
     work: (tx: Ledger) => Promise<T>,
     tx: Ledger,
@@ -147,8 +156,8 @@ export class SimulatedDatabase {
         // What breaks off while it commits may be committed all the same.
         if (!committing || this.#random.chance(0.5)) reject(new Outage('the connection broke'));
       };
-      if (!life.alive || broken.aborted) return stop();
-      broken.addEventListener('abort', stop, { once: true });
+      if (!life.alive || connection.broken) return stop();
+      connection.onBreak = stop;
       const stopListening = life.onEnd(stop);
       const worked = work(tx).then(async (result) => {
         committing = true;

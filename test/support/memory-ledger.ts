@@ -386,9 +386,12 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
     },
 
     async appendEvent({ id, deploymentId }, event) {
-      const known = state.events.find((row) => row.runId === id && row.event.seq === event.seq);
+      const last = state.events.findLast((row) => row.runId === id)?.event.seq ?? 0;
+      const known =
+        event.seq > last
+          ? undefined
+          : state.events.find((row) => row.runId === id && row.event.seq === event.seq);
       if (known !== undefined) return sameBytes(known.event, event) ? 'known' : 'conflict';
-      const last = state.events.filter((row) => row.runId === id).length;
       if (event.seq !== last + 1) return 'gap';
       const run = state.runs.find((row) => row.id === id);
       const deployment = state.deployments.find((row) => row.id === deploymentId);
