@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Outcome } from './simulate.js';
 
@@ -8,13 +9,8 @@ export interface Seeds {
   readonly workers: number;
 }
 
-/** What a worker is told at its start. */
-export interface Share {
-  readonly seeds: readonly number[];
-}
-
 /** What a killed process still waits for is never let go of by the runtime: after so many seeds a thread is begun anew. */
-const SEEDS_PER_WORKER = 100;
+const SEEDS_PER_WORKER = 250;
 
 /**
  * Tells every seed, in several threads; `report` is called as they end, and says whether to go on. Throws what broke the
@@ -24,37 +20,44 @@ export async function simulateMany(
   { first, count, workers }: Seeds,
   report: (outcome: Outcome) => boolean,
 ): Promise<void> {
-  const left = Array.from({ length: count }, (_, at) => first + at);
-  const atOnce = Math.max(1, Math.min(workers, count));
-  const share = Math.min(SEEDS_PER_WORKER, Math.ceil(count / atOnce));
-  const all = new Set<Worker>();
-  let enough = false;
+  const enough = new AbortController();
+  let seed = first;
+  const next = (): number | null => {
+    if (enough.signal.aborted || seed >= first + count) return null;
+    seed += 1;
+    return seed - 1;
+  };
   const take = (outcome: Outcome): void => {
-    if (enough || report(outcome)) return;
-    enough = true;
-    for (const one of all) void one.terminate();
+    if (!enough.signal.aborted && !report(outcome)) enough.abort();
   };
-  const thread = async (): Promise<void> => {
-    while (!enough && left.length > 0) await work({ seeds: left.splice(0, share) }, all, take, () => enough);
+  const inTurn = async (): Promise<void> => {
+    while (!enough.signal.aborted && seed < first + count) await work(next, take, enough.signal);
   };
-  await Promise.all(Array.from({ length: atOnce }, thread));
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(workers, count)) }, inTurn));
 }
 
-function work(
-  workerData: Share,
-  all: Set<Worker>,
+/** One thread for as long as it may live. Each takes the next seed when it is done with one, so none waits long for another. */
+async function work(
+  next: () => number | null,
   take: (outcome: Outcome) => void,
-  isEnough: () => boolean,
+  enough: AbortSignal,
 ): Promise<void> {
-  const worker = new Worker(new URL('seed-worker.js', import.meta.url), { workerData });
-  all.add(worker);
-  worker.on('message', take);
-  return new Promise((resolve, reject) => {
-    worker.once('error', reject);
-    worker.once('exit', (code) => {
-      all.delete(worker);
-      if (code === 0 || isEnough()) resolve();
-      else reject(new Error(`a worker ended with ${code}`));
-    });
+  const worker = new Worker(new URL('seed-worker.js', import.meta.url));
+  const ended = once(worker, 'exit').then(([code]) => {
+    throw new Error(`a worker ended with ${String(code)}`);
   });
+  ended.catch(() => undefined);
+  try {
+    for (let told = 0; told < SEEDS_PER_WORKER; told += 1) {
+      const seed = next();
+      if (seed === null) return;
+      worker.postMessage(seed);
+      const [outcome] = await Promise.race([once(worker, 'message', { signal: enough }), ended]);
+      take(outcome as Outcome);
+    }
+  } catch (error) {
+    if (!enough.aborted) throw error;
+  } finally {
+    await worker.terminate();
+  }
 }
