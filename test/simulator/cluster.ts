@@ -64,7 +64,9 @@ export class Cluster {
     });
     for (const host of this.hosts) {
       const certificateExpiresAt = new Date(NOON + 365 * 86_400_000);
-      await ledger.enrolAgent({ name: host.name, labels: {}, certificateSerial: '01', certificateExpiresAt });
+      const zone = world.zones.get(host.name);
+      const labels: Readonly<Record<string, string>> = zone === undefined ? {} : { zone };
+      await ledger.enrolAgent({ name: host.name, labels, certificateSerial: '01', certificateExpiresAt });
       host.controllers = world.controllers;
     }
     for (const name of world.controllers) this.startController(name);

@@ -19,6 +19,7 @@ export const FAULTS = {
   clockStep,
   databaseAway,
   slowDatabase,
+  longAway,
 } as const satisfies Record<string, (parts: FaultParts, random: Random, host: SimulatedHost) => void>;
 
 export type FaultName = keyof typeof FAULTS;
@@ -119,6 +120,16 @@ function networkCut(
   chronicle.tell('network', `cut: ${what}`);
   schedule.after(shortOrLong(random), () => {
     chronicle.tell('network', `healed: ${what}`);
+    for (const heal of heals) heal();
+  });
+}
+
+/** A host without network for so long that people deploy without it. */
+function longAway({ cluster, schedule, chronicle }: FaultParts, random: Random, host: SimulatedHost): void {
+  chronicle.tell('network', `cut for long: all of ${host.name}`);
+  const heals = [...cluster.controllers.keys()].map((name) => cluster.network.cut(host.name, name));
+  schedule.after(random.whole(120_000, 480_000), () => {
+    chronicle.tell('network', `healed: all of ${host.name}`);
     for (const heal of heals) heal();
   });
 }

@@ -22,6 +22,9 @@ import type { Schedule } from './schedule.js';
 import type { Pair } from './software.js';
 import type { World } from './world.js';
 
+/** How often nobody does anything for some minutes: then what the controllers do by themselves comes about. */
+const BREAKS = 0.06;
+
 const RETRIED: readonly string[] = ['failed', 'rolled_back', 'rollback_failed'];
 
 const ANA: Actor = { name: 'ana', role: 'admin' };
@@ -52,7 +55,8 @@ export class People {
     const next = (): void => {
       if (this.#left) return;
       this.#act();
-      this.#parts.schedule.after(this.#random.pause(meanPauseMs), next);
+      const isBreak = this.#random.chance(BREAKS);
+      this.#parts.schedule.after(this.#random.pause(meanPauseMs) * (isBreak ? 8 : 1), next);
     };
     this.#parts.schedule.after(this.#random.pause(meanPauseMs / 4), next);
   }
@@ -102,7 +106,7 @@ export class People {
       branch: null,
       force: this.#random.chance(0.3),
       hosts: this.#someHosts(),
-      skipUnreachable: this.#random.chance(0.4),
+      skipUnreachable: this.#random.chance(this.#isAnyAway() ? 0.8 : 0.3),
       trigger: 'cli',
       requestId: `request-${(this.#asked += 1)}`,
     };
@@ -111,6 +115,14 @@ export class People {
       this.#parts.acknowledged.promised(id, 'deployments');
       return id;
     });
+  }
+
+  /** People see who is away before they deploy. */
+  #isAnyAway(): boolean {
+    const now = this.#parts.cluster.now();
+    return this.#state().agents.some(
+      ({ leaseExpiresAt }) => leaseExpiresAt === null || leaseExpiresAt <= now,
+    );
   }
 
   #someHosts(): readonly string[] {
@@ -144,10 +156,12 @@ export class People {
   #retry(): void {
     const failed = this.#state().deployments.filter(({ status }) => RETRIED.includes(status));
     if (failed.length === 0) return;
-    const { id } = this.#random.pick(failed);
+    const { id, plan } = this.#random.pick(failed);
+    const named = this.#random.pick(plan?.hosts ?? [])?.host;
+    const hosts = named !== undefined && this.#random.chance(0.4) ? [named] : [];
     const requestId = `request-${(this.#asked += 1)}`;
     this.#ask(`retry ${id}`, async ({ edges }) => {
-      const made = await retryDeployment(edges, { id, hosts: [], trigger: 'cli', requestId }, ANA);
+      const made = await retryDeployment(edges, { id, hosts, trigger: 'cli', requestId }, ANA);
       this.#parts.acknowledged.promised(made.id, 'deployments');
       return made.id;
     });

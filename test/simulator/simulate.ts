@@ -69,11 +69,12 @@ export async function simulate(seed: number, { say, lifeMs }: Telling = {}): Pro
     chronicle.tell('all', 'no more faults, no more wishes');
     for (const until = schedule.nowMs + QUIET_WITHIN_MS; !found() && schedule.nowMs < until;) {
       await pass(LOOK_MS);
-      if (stillGoingOn(cluster, state()).length === 0) break;
+      if (stillGoingOn(cluster, world, state()).length === 0) break;
     }
     if (found()) return;
     acknowledged.check();
-    for (const what of stillGoingOn(cluster, state())) chronicle.fault(`not quiet in the end: ${what}`);
+    for (const what of stillGoingOn(cluster, world, state()))
+      chronicle.fault(`not quiet in the end: ${what}`);
     for (const what of untrue(cluster, world, state())) chronicle.fault(what);
   }
 

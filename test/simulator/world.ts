@@ -5,8 +5,12 @@ import type { Random } from './random.js';
 export interface World {
   readonly controllers: readonly string[];
   readonly hosts: readonly string[];
+  /** By host, its label `zone`; a host without one is not in it. */
+  readonly zones: ReadonlyMap<string, string>;
   readonly kind: 'transient_unit' | 'child_process';
   readonly pairs: readonly Pair[];
+  /** Those with `catch_up`. */
+  readonly catchingUp: readonly Pair[];
   readonly software: Software;
   /** fraises.yaml */
   readonly configuration: string;
@@ -22,14 +26,17 @@ export function drawWorld(random: Random, lifeMs: number): World {
   const fraises = names('app', random.whole(1, 3));
   const environments = ['production', 'staging'].slice(0, random.whole(1, 2));
   const pairs = fraises.flatMap((fraise) => environments.map((environment) => ({ fraise, environment })));
+  const zones = drawZones(hosts, random.fork('zones'));
   const described = pairs.map((pair) =>
     describe(pair, hosts, random.fork(`${pair.fraise} ${pair.environment}`)),
   );
   return {
     controllers,
     hosts,
+    zones,
     kind: random.chance(0.7) ? 'transient_unit' : 'child_process',
     pairs,
+    catchingUp: pairs.filter((_, at) => described[at]?.rollout.catch_up),
     software: drawSoftware(fraises, random.fork('software')),
     configuration: JSON.stringify(configurationOf(fraises, pairs, described)),
     lifeMs,
@@ -38,6 +45,12 @@ export function drawWorld(random: Random, lifeMs: number): World {
 
 function names(prefix: string, count: number): readonly string[] {
   return Array.from({ length: count }, (_, at) => `${prefix}${at + 1}`);
+}
+
+/** In some seeds there are zones, and hosts in none. */
+function drawZones(hosts: readonly string[], random: Random): ReadonlyMap<string, string> {
+  if (random.chance(0.6)) return new Map();
+  return new Map(hosts.filter(() => random.chance(0.8)).map((host) => [host, random.pick(['east', 'west'])]));
 }
 
 function drawSoftware(fraises: readonly string[], random: Random): Software {
@@ -74,7 +87,12 @@ const BAD: Quality = {
   badDown: 0.1,
 };
 
-function describe(pair: Pair, hosts: readonly string[], random: Random): object {
+interface Described {
+  readonly rollout: { readonly catch_up: boolean; readonly [key: string]: unknown };
+  readonly [key: string]: unknown;
+}
+
+function describe(pair: Pair, hosts: readonly string[], random: Random): Described {
   const own = hosts.filter(() => random.chance(0.7));
   const chosen = own.length === 0 ? [random.pick(hosts)] : own;
   const database = {

@@ -1,10 +1,12 @@
+import { wentLive } from '../../../controller/deployments/left-behind.js';
 import { deploymentHasEnded, runHasEnded } from '../../../controller/deployments/lifecycle.js';
 import type { Cluster } from '../cluster.js';
 import { locksInForce, type LedgerState } from '../ledger-state.js';
 import type { World } from '../world.js';
+import { exceptedHosts, notCaughtUp, untrueCatchUps, untrueTakenBack } from './left-out.js';
 
 /** Everything that is still going on, in words; nothing when the cluster is quiet. */
-export function stillGoingOn(cluster: Cluster, state: LedgerState): readonly string[] {
+export function stillGoingOn(cluster: Cluster, world: World, state: LedgerState): readonly string[] {
   return [
     ...state.deployments
       .filter((row) => !deploymentHasEnded(row.status) && !waitsForPeople(row, cluster, state))
@@ -14,6 +16,7 @@ export function stillGoingOn(cluster: Cluster, state: LedgerState): readonly str
       .map(({ id, status, phase, host }) => `${id}, ${phase} on ${host}, is ${status}`),
     ...state.deliveries.filter(({ verdict }) => verdict === 'pending').map(({ id }) => `${id} is pending`),
     ...unreported(cluster),
+    ...notCaughtUp(cluster, world, state),
   ];
 }
 
@@ -45,7 +48,12 @@ function waitsForPeople(
 
 /** What the record says that is not so, once everything is quiet. */
 export function untrue(cluster: Cluster, world: World, state: LedgerState): readonly string[] {
-  return [...untrueLive(cluster, world, state), ...untrueEnds(cluster, world, state), ...logsLost(state)];
+  return [
+    ...untrueLive(cluster, world, state),
+    ...untrueEnds(cluster, world, state),
+    ...untrueCatchUps(state),
+    ...logsLost(state),
+  ];
 }
 
 function untrueLive(cluster: Cluster, { pairs }: World, { agents }: LedgerState): readonly string[] {
@@ -69,10 +77,10 @@ function untrueEnds(cluster: Cluster, world: World, state: LedgerState): readonl
       (row) => row.fraise === pair.fraise && row.environment === pair.environment && row.plan !== null,
     );
     const last = mine.toSorted((one, other) => Number(one.startedAt) - Number(other.startedAt)).at(-1);
-    if (last?.plan == null || last.status !== 'succeeded') return [];
-    const said = `${last.id} of ${pair.fraise} ${pair.environment} succeeded`;
-    const skipped = last.answers.filter(({ act }) => act === 'skip').map(({ host }) => host);
-    const planned = last.plan.hosts.filter(({ host }) => !skipped.includes(host));
+    if (last?.plan == null || !wentLive(last) || last.status === 'rolled_back') return [];
+    const said = `${last.id} of ${pair.fraise} ${pair.environment} went live`;
+    const excepted = exceptedHosts(last);
+    const planned = last.plan.hosts.filter(({ host }) => !excepted.includes(host));
     const hosts = planned.flatMap(({ host: name }) => {
       const host = cluster.hosts.find((one) => one.name === name);
       const live = host?.installed(pair).live ?? '';
@@ -82,7 +90,11 @@ function untrueEnds(cluster: Cluster, world: World, state: LedgerState): readonl
     const { applied } = world.software.database(pair);
     const missing = commit?.migrations.filter((id) => !applied.includes(id)) ?? [];
     const wants = last.plan.migratingHost !== '' && last.kind !== 'rollback' && missing.length > 0;
-    return wants ? [...hosts, `${said}, but ${missing.join(', ')} is not applied`] : hosts;
+    return [
+      ...hosts,
+      ...untrueTakenBack(cluster, pair, last, state.runs),
+      ...(wants ? [`${said}, but ${missing.join(', ')} is not applied`] : []),
+    ];
   });
 }
 

@@ -61,6 +61,11 @@ export class Rollout {
       (one) => !runHasEnded(one.status) && batches.get(one.host) !== batches.get(run.host),
     );
     if (beside !== undefined) say(`while ${beside.host} of another batch is released`);
+    const zoneOf = (host: string): string => plan.hosts.find((one) => one.host === host)?.zone ?? '';
+    const elsewhere = releases.find(
+      (one) => !runHasEnded(one.status) && zoneOf(one.host) !== zoneOf(run.host),
+    );
+    if (elsewhere !== undefined) say(`while ${elsewhere.host} of another zone is released`);
     const bad = failedHosts(deployment, latest).filter((host) => !skipped.includes(host));
     const most = kind === 'rollback' ? 0 : plan.maxFailures;
     if (bad.length > most) say(`though ${bad.join(', ')} failed and ${most} may`);
