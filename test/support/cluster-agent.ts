@@ -20,8 +20,9 @@ interface Home {
   readonly grpc: string;
   readonly separateHosts: boolean;
   readonly control: Control;
-  json<T>(args: readonly string[]): Promise<T>;
 }
+
+const TOKEN_MS = 60_000;
 
 /** Enrols an agent with a join token and launches it; `ready()` of the program waits until it is connected. */
 export async function launchAgent(home: Home, spec: AgentSpec): Promise<Program> {
@@ -48,9 +49,8 @@ export async function launchAgent(home: Home, spec: AgentSpec): Promise<Program>
   return program;
 }
 
-async function joinToken(home: Home, spec: AgentSpec): Promise<string> {
-  const labels = Object.entries(spec.labels ?? {}).flatMap(([key, value]) => ['--label', `${key}=${value}`]);
-  const { token } = await home.json<{ token: string }>(['agents', 'token', '--name', spec.name, ...labels]);
+async function joinToken({ control }: Home, { name, labels = {} }: AgentSpec): Promise<string> {
+  const { token } = await control.ask('createJoinToken', { name, labels, ttlMs: TOKEN_MS });
   return token;
 }
 

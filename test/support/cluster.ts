@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, mkdir, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Control } from '../../cli/client.js';
@@ -28,6 +28,8 @@ export interface ClusterOptions {
   readonly onTestServer?: boolean;
   /** Default: `DATABASE_URL` of this process (a database of its own is made there), else the embedded server. */
   readonly databaseUrl?: string;
+  /** Under which name agents are told to dial the agents' port. Default: 127.0.0.1, where it is. */
+  readonly advertise?: string;
   /** Prefix of the scratch folder's name; may hold spaces. */
   readonly folderPrefix?: string;
 }
@@ -74,13 +76,16 @@ export class Cluster {
   readonly grpc: string;
   /** The unix socket, as `--controller` takes it. */
   readonly socket: string;
+  /** `HOST:PORT` where the controller listens for agents. */
+  readonly agentsPort: string;
+  /** Undefined: the embedded server. */
+  readonly databaseUrl: string | undefined;
   readonly separateHosts: boolean;
   readonly controller: Program;
   /** As the command line speaks to the controller, without starting a process: for waiting. */
   readonly control: Control;
   readonly #agents = new Map<string, Program>();
   readonly #others: Program[] = [];
-  readonly #databaseUrl: string | undefined;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #dropDatabase: () => Promise<void>;
 
@@ -106,13 +111,15 @@ export class Cluster {
     this.apps = join(folder, 'apps');
     this.http = `http://${http}`;
     this.grpc = grpc;
+    this.agentsPort = agents;
     this.socket = `unix:${join(folder, 'fraisier.sock')}`;
     this.control = new Control({ kind: 'socket', address: this.socket, path: join(folder, 'fraisier.sock') });
     this.separateHosts = options.separateHosts ?? false;
-    this.#databaseUrl = database?.url;
+    this.databaseUrl = database?.url;
     this.#environment = options.environment ?? {};
     this.#dropDatabase = database?.drop ?? (() => Promise.resolve());
-    const addresses = ['--http', http, '--grpc', grpc, '--agents', agents, '--advertise', '127.0.0.1'];
+    const told = options.advertise ?? '127.0.0.1';
+    const addresses = ['--http', http, '--grpc', grpc, '--agents', agents, '--advertise', told];
     const places = ['--socket', join(folder, 'fraisier.sock'), '--state', join(folder, 'controller')];
     this.controller = new Program({
       name: 'controller',
@@ -134,7 +141,7 @@ export class Cluster {
    * connection to the cluster's database is ended.
    */
   async killDatabase(): Promise<void> {
-    if (this.#databaseUrl !== undefined) return endConnections(this.#databaseUrl);
+    if (this.databaseUrl !== undefined) return endConnections(this.databaseUrl);
     const [moved] = await movedDatabase(this.folder);
     const place = moved ?? join(this.folder, 'controller', 'postgres');
     const [pid] = (await readFile(join(place, 'data', 'postmaster.pid'), 'utf8')).split('\n');
@@ -152,8 +159,7 @@ export class Cluster {
    * database that controllers can share: not the embedded one.
    */
   async addController(): Promise<string> {
-    if (this.#databaseUrl === undefined)
-      throw new Error('controllers can share only a database of their own');
+    if (this.databaseUrl === undefined) throw new Error('controllers can share only a database of their own');
     const name = `controller-${this.#others.length + 2}`;
     const [http, grpc, agents] = (await freePorts(3)).map((port) => `127.0.0.1:${port}`) as [
       string,
@@ -166,7 +172,7 @@ export class Cluster {
     const program = new Program({
       name,
       argv: [process.execPath, FRAISIER, 'controller', ...addresses, ...places, ...key],
-      environment: { ...plainEnvironment(), DATABASE_URL: this.#databaseUrl, ...this.#environment },
+      environment: { ...plainEnvironment(), DATABASE_URL: this.databaseUrl, ...this.#environment },
       cwd: this.folder,
       logFile: join(this.folder, `${name}.log`),
       ready: async (signal) => {
@@ -217,11 +223,10 @@ export class Cluster {
     return stdout;
   }
 
-  /** Writes and applies a configuration; throws when it is refused. */
+  /** Applies a configuration; throws when it is refused. */
   async apply(configuration: string): Promise<void> {
-    const file = join(this.folder, 'fraises.yaml');
-    await writeFile(file, configuration);
-    await this.must(['apply', file]);
+    const fileName = join(this.folder, 'fraises.yaml');
+    await this.control.ask('applyConfiguration', { text: configuration, fileName, dryRun: false });
   }
 
   /** Ends everything and removes the folder. Returns the argv of processes that had to be killed. May be called twice. */
