@@ -1,10 +1,19 @@
 import { expect } from 'chai';
+import { until } from '../support/until.js';
 import { AgentUnit, UNIT } from './agent-unit.js';
 import { deploy, ended, expectWholeLog, steps, type Deployed, type Shown } from './deploying.js';
 import { SERVERS, USER, type Fleet } from './fleet.js';
 import { Gates } from './gates.js';
 import { startHelloFleet, type Hello } from './hello.js';
 import type { Host } from './lab/host.js';
+
+/** Puts another version of the program into its place and restarts the unit, as an upgrade does. */
+async function upgrade(host: Host, version: string): Promise<void> {
+  const file = '/opt/fraisier/package.json';
+  const script = `sed 's/"version": "[^"]*"/"version": "${version}"/' ${file} >/run/newer.json && mount --bind /run/newer.json ${file}`;
+  await host.must(['sh', '-c', script]);
+  await host.must(['systemctl', 'restart', UNIT]);
+}
 
 describe('a deployment to real systemd hosts, from the laptop', function () {
   this.timeout(90_000);
@@ -84,6 +93,24 @@ describe('a deployment to real systemd hosts, from the laptop', function () {
     await expectLive(commit);
     expect(await gates.begun('install')).to.equal(1);
     await expectWholeLog(fleet, deployed.shown.id, 'h1');
+  });
+
+  it('goes on while the agent is exchanged for a newer one: it takes the running migration over (row 8)', async () => {
+    await gates.close('migrate');
+    const commit = await hello.commit('upgraded');
+    const deploying = deploy(fleet);
+    await gates.entered('migrate');
+    const unit = await new AgentUnit(h1).transientUnits();
+    await upgrade(h1, '99.0.0');
+    const upgraded = async () => (await fleet.agent('h1'))?.agent_version === '99.0.0';
+    await until('the newer agent to be connected', upgraded, { everyMs: 200 });
+    expect(await new AgentUnit(h1).transientUnits()).to.deep.equal(unit);
+    await gates.open('migrate');
+    const deployed = await deploying;
+    expectSucceeded(deployed);
+    await expectLive(commit);
+    expect(await gates.begun('migrate')).to.equal(1);
+    expect(steps(deployed.shown, 'h1')).to.include('migrate migrate succeeded 1');
   });
 
   it('takes a release back that is broken on the first host (row 12): both serve the old one, the second was never touched, the migration is undone once', async () => {

@@ -20,6 +20,12 @@ const LEASE_MS = 6_000;
 const REPOSITORIES_PORT = 80;
 const SECRET = 'a-webhook-secret-for-the-fleet';
 
+export interface ListedAgent {
+  readonly name: string;
+  readonly status: string;
+  readonly agent_version: string;
+}
+
 /** Boots the hosts, starts the controller and logs the laptop in with the first token; leaves nothing behind when it throws. */
 export async function startFleet(servers: readonly Server[] = SERVERS): Promise<Fleet> {
   const lab = await startLab({ hosts: [...servers, LAPTOP] });
@@ -137,10 +143,15 @@ export class Fleet {
     return deployments;
   }
 
+  /** As `fraisier agents` lists it; undefined when it never enrolled. */
+  async agent(server: Server): Promise<ListedAgent | undefined> {
+    const { agents } = await this.json<{ agents: readonly ListedAgent[] }>(['agents']);
+    return agents.find((agent) => agent.name === server);
+  }
+
   /** `connected`, `away` or `revoked`; empty when it never enrolled. */
   async statusOf(server: Server): Promise<string> {
-    const { agents } = await this.json<{ agents: { name: string; status: string }[] }>(['agents']);
-    return agents.find((agent) => agent.name === server)?.status ?? '';
+    return (await this.agent(server))?.status ?? '';
   }
 
   async connected(server: Server): Promise<void> {
