@@ -2,25 +2,11 @@ import { expect } from 'chai';
 import type { Cluster } from '../support/cluster.js';
 import { startCluster } from '../support/cluster.js';
 import { atEvent, ended, push, SECRET, steps, type Shown } from './deploying.js';
-import { gatedService, LINES_EACH, type Gate, type GatedService } from './gated-service.js';
+import { drawn } from './drawn.js';
+import { gatedService, LINES_EACH, STEPS, type Gate, type GatedService } from './gated-service.js';
 
 const VICTIMS = ['agent', 'controller', 'database'] as const;
 type Victim = (typeof VICTIMS)[number];
-
-const STEPS: readonly (readonly [phase: string, step: string])[] = [
-  ['prepare', 'preflight'],
-  ['prepare', 'fetch'],
-  ['prepare', 'stage'],
-  ['prepare', 'install'],
-  ['prepare', 'migration_status'],
-  ['migrate', 'migration_unchanged'],
-  ['migrate', 'migrate'],
-  ['migrate', 'migration_applied'],
-  ['release', 'activate'],
-  ['release', 'restart'],
-  ['release', 'health'],
-  ['prune', 'prune'],
-];
 
 /** Steps that hold a command or an answer at a gate, and in which attempt they succeed when the agent dies inside. */
 const INSIDE: readonly { gate: Gate; step: string; attemptsAfterAgent: number; begunAfterAgent: number }[] = [
@@ -50,27 +36,6 @@ type Opened = (typeof OPENED)[number];
 const DEATHS = VICTIMS.flatMap((victim) =>
   INSIDE.flatMap((inside) => OPENED.map((opened) => ({ victim, ...inside, opened }))),
 );
-
-/** `FRAISIER_MATRIX=whole` plays everything; otherwise some of it, drawn by a seed that is printed and can be given. */
-const SEED = Number(process.env['FRAISIER_SEED'] ?? Math.floor(Math.random() * 1e6));
-
-function drawn<T>(what: string, all: readonly T[], count: number): readonly T[] {
-  if (process.env['FRAISIER_MATRIX'] === 'whole') return all;
-  process.stdout.write(
-    `${what}: ${count} of ${all.length}, FRAISIER_SEED=${SEED} (FRAISIER_MATRIX=whole for all)\n`,
-  );
-  return sample(all, count, SEED);
-}
-
-/** `count` different ones, drawn by a small linear congruential generator. */
-function sample<T>(all: readonly T[], count: number, seed: number): readonly T[] {
-  const left = [...all];
-  let state = seed;
-  return Array.from({ length: count }, () => {
-    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
-    return left.splice(state % left.length, 1);
-  }).flat();
-}
 
 describe('death in the middle of a deployment (kill -9) (row 2)', function () {
   this.timeout(120_000);

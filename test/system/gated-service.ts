@@ -14,6 +14,22 @@ import { until } from '../support/until.js';
 export const GATED = ['install', 'migrate', 'restart'] as const;
 export type Gate = (typeof GATED)[number] | 'health';
 
+/** What a deployment of it consists of, in its order. */
+export const STEPS: readonly (readonly [phase: string, step: string])[] = [
+  ['prepare', 'preflight'],
+  ['prepare', 'fetch'],
+  ['prepare', 'stage'],
+  ['prepare', 'install'],
+  ['prepare', 'migration_status'],
+  ['migrate', 'migration_unchanged'],
+  ['migrate', 'migrate'],
+  ['migrate', 'migration_applied'],
+  ['release', 'activate'],
+  ['release', 'restart'],
+  ['release', 'health'],
+  ['prune', 'prune'],
+];
+
 /** The sample service with a migration, whose commands can be held inside and counted. */
 export interface GatedService {
   readonly service: SampleService;
