@@ -11,7 +11,7 @@ export type Allowing = readonly string[];
 /** Makes a host an agent as a person does it: a token from the laptop, pasted on the host. Returns the token. */
 export async function installAgent(fleet: Fleet, server: Server, allowing: Allowing): Promise<string> {
   const token = (await fleet.must(['agents', 'token', '--name', server])).trim();
-  const flags = ['--controller', fleet.lab.address, '--join-token-file', '-', ...allowing];
+  const flags = ['--controller', fleet.address, '--join-token-file', '-', ...allowing];
   await fleet.server(server).must(['fraisier', 'agent', 'install', ...flags], { input: `${token}\n` });
   await fleet.connected(server);
   return token;

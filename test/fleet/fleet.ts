@@ -1,11 +1,13 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { FRAISIER, plainEnvironment } from '../support/fraisier-program.js';
-import { signedPush } from '../support/github.js';
+import { plainEnvironment } from '../support/fraisier-program.js';
+import { signedPush, type PushToSign } from '../support/github.js';
 import { Program } from '../support/program.js';
 import type { CommandOptions, CommandOutput } from '../support/run-command.js';
 import { until } from '../support/until.js';
+import { addressOf, controllerProgram, nameAddresses, SHARED_NAME, statusOf } from './controllers.js';
+import { startDatabase, type FleetDatabase } from './fleet-database.js';
 import type { Host } from './lab/host.js';
 import { startLab, type Lab } from './lab/lab.js';
 
@@ -26,56 +28,90 @@ export interface ListedAgent {
   readonly agent_version: string;
 }
 
+export interface FleetOptions {
+  /** More than one share a database of their own, and one name that has all their addresses. Default: 1, with the embedded one. */
+  readonly controllers?: number;
+}
+
 /** Boots the hosts, starts the controller and logs the laptop in with the first token; leaves nothing behind when it throws. */
-export async function startFleet(servers: readonly Server[] = SERVERS): Promise<Fleet> {
+export async function startFleet(
+  servers: readonly Server[] = SERVERS,
+  { controllers = 1 }: FleetOptions = {},
+): Promise<Fleet> {
   const lab = await startLab({ hosts: [...servers, LAPTOP] });
-  const fleet = new Fleet(lab, servers);
+  let fleet: Fleet | undefined;
   try {
+    const database = controllers === 1 ? undefined : await startDatabase(lab);
+    fleet = new Fleet(lab, { servers, controllers, database });
     await fleet.start();
     return fleet;
   } catch (error) {
-    await fleet.stop();
+    await (fleet ?? lab).stop();
     throw error;
   }
 }
 
-/** A controller on a machine of its own, hosts for agents, and a laptop with the command line, on one network. */
+interface FleetParts {
+  readonly servers: readonly Server[];
+  readonly controllers: number;
+  readonly database: FleetDatabase | undefined;
+}
+
+/** A controller (or several) on a machine of its own, hosts for agents, and a laptop with the command line, on one network. */
 export class Fleet {
   readonly lab: Lab;
   /** The hosts of agents, in the order of rollouts. */
   readonly servers: readonly Server[];
-  readonly controller: Program;
+  readonly controllers: readonly Program[];
+  /** What agents and people call the controllers. */
+  readonly address: string;
   /** Bare repositories below it are served to the hosts as `<repositoriesUrl>/NAME.git`. */
   readonly repositories: string;
   readonly repositoriesUrl: string;
   readonly #git: Program;
   readonly #tokenFile: string;
+  readonly #database: FleetDatabase | undefined;
 
-  constructor(lab: Lab, servers: readonly Server[]) {
+  constructor(lab: Lab, { servers, controllers, database }: FleetParts) {
     this.lab = lab;
     this.servers = servers;
+    this.address = controllers === 1 ? lab.address : SHARED_NAME;
+    this.#database = database;
     this.repositories = join(lab.folder, 'repositories');
     this.repositoriesUrl = `http://${lab.address}`;
     this.#tokenFile = join(lab.folder, 'first-token');
-    this.controller = this.#program(
-      'controller',
-      [FRAISIER, 'controller', ...this.#flags()],
-      async (signal) => {
-        const healthy = async () => (await this.#get(`http://${lab.address}:8080/health`)) === 200;
-        await until('the controller to be healthy', healthy, { timeoutMs: 60_000, everyMs: 100, signal });
-      },
-    );
+    const environment = { FRAISIER_LEASE_MS: String(LEASE_MS), GITHUB_WEBHOOK_SECRET: SECRET };
+    const told = { of: controllers, firstToken: this.#tokenFile, databaseUrl: database?.url, environment };
+    this.controllers = Array.from({ length: controllers }, (_, index) => controllerProgram(lab, index, told));
     const server = fileURLToPath(new URL('git-server.js', import.meta.url));
     const place = [this.repositories, lab.address, String(REPOSITORIES_PORT)];
-    this.#git = this.#program('repositories', [server, ...place], async (signal) => {
-      const answers = async () => (await this.#get(this.repositoriesUrl)) > 0;
-      await until('the repositories to be served', answers, { everyMs: 100, signal });
+    this.#git = new Program({
+      name: 'repositories',
+      argv: lab.argv([process.execPath, server, ...place]),
+      environment: plainEnvironment(),
+      cwd: lab.folder,
+      logFile: join(lab.folder, 'repositories.log'),
+      ready: async (signal) => {
+        const answers = async () => (await statusOf(lab, this.repositoriesUrl)) > 0;
+        await until('the repositories to be served', answers, { everyMs: 100, signal });
+      },
     });
   }
 
   /** The host of an agent. */
   server(name: Server): Host {
     return this.lab.host(name);
+  }
+
+  /** The first of the controllers. */
+  get controller(): Program {
+    return this.controllers[0] as Program;
+  }
+
+  /** The database that several controllers share. */
+  get database(): FleetDatabase {
+    if (this.#database === undefined) throw new Error('this fleet has one controller, with its own database');
+    return this.#database;
   }
 
   get laptop(): Host {
@@ -86,9 +122,11 @@ export class Fleet {
   async start(): Promise<void> {
     // The embedded PostgreSQL runs as another user, who must be able to pass through.
     await chmod(this.lab.folder, 0o711);
-    await mkdir(join(this.lab.folder, 'controller'));
     await mkdir(this.repositories);
+    if (this.controllers.length > 1) await nameAddresses(this.lab, this.controllers.length);
+    // The first makes the key that all have.
     await Promise.all([this.controller.start(), this.#git.start()]);
+    await Promise.all(this.controllers.slice(1).map((controller) => controller.start()));
     // Written once everything listens, so a little after the controller says that it is healthy.
     await until('the first token', async () => (await readFile(this.#tokenFile, 'utf8')) !== '');
     const { code, stdout, stderr } = await this.login();
@@ -97,7 +135,7 @@ export class Fleet {
 
   /** `fraisier login` on the laptop, the token on its standard input. */
   async login(): Promise<CommandOutput> {
-    return this.cli(['login', this.lab.address], { input: await readFile(this.#tokenFile, 'utf8') });
+    return this.cli(['login', this.address], { input: await readFile(this.#tokenFile, 'utf8') });
   }
 
   /** Runs `fraisier …args` on the laptop, as an ordinary user. */
@@ -131,13 +169,7 @@ export class Fleet {
 
   /** As `push`: all deployments it started; at least one. */
   async pushToAll(repository: string, commit: string): Promise<readonly string[]> {
-    const { headers, body } = signedPush({ repository, branch: 'main', commit, secret: SECRET });
-    const words = Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
-    const url = `http://${this.lab.address}:8080/webhook`;
-    const send = ['curl', '--silent', '--show-error', '--data-binary', '@-', ...words, url];
-    const said = JSON.parse(await this.lab.must(send, { input: body })) as {
-      deployments?: readonly string[];
-    };
+    const said = await this.deliver({ repository, branch: 'main', commit });
     const { deployments = [] } = said;
     if (deployments.length === 0) throw new Error(`not accepted: ${JSON.stringify(said)}`);
     return deployments;
@@ -147,6 +179,15 @@ export class Fleet {
   async agent(server: Server): Promise<ListedAgent | undefined> {
     const { agents } = await this.json<{ agents: readonly ListedAgent[] }>(['agents']);
     return agents.find((agent) => agent.name === server);
+  }
+
+  /** Sends a signed push to one of the controllers and returns its answer; throws when nobody answers. */
+  async deliver(push: Omit<PushToSign, 'secret'>, controller = 0): Promise<Delivered> {
+    const { headers, body } = signedPush({ ...push, secret: SECRET });
+    const words = Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
+    const url = `http://${addressOf(controller)}:8080/webhook`;
+    const how = ['--silent', '--show-error', '--max-time', '15', '--data-binary', '@-'];
+    return JSON.parse(await this.lab.must(['curl', ...how, ...words, url], { input: body })) as Delivered;
   }
 
   /** `connected`, `away` or `revoked`; empty when it never enrolled. */
@@ -159,7 +200,7 @@ export class Fleet {
     await until(`the agent on ${server} to be connected`, here, { timeoutMs: 60_000, everyMs: 200 });
   }
 
-  /** The ends of the logs of the controller and of every agent that can be asked, for a test that failed. */
+  /** The ends of the logs of the controllers and of every agent that can be asked, for a test that failed. */
   async logs(): Promise<string> {
     const agents = this.servers.map(async (name) => {
       const journal = [
@@ -174,48 +215,22 @@ export class Fleet {
         .catch(() => ({ stdout: '(is off)' }));
       return `agent on ${name}:\n${said.stdout}`;
     });
-    return [`controller:\n${await this.controller.logTail()}`, ...(await Promise.all(agents))].join('\n\n');
+    const controllers = this.controllers.map(
+      async (controller, index) => `controller ${index + 1}:\n${await controller.logTail()}`,
+    );
+    return (await Promise.all([...controllers, ...agents])).join('\n\n');
   }
 
   /** Ends everything and takes the lab down. May be called twice. */
   async stop(): Promise<void> {
-    await Promise.all([this.controller.stop(), this.#git.stop()]);
+    await Promise.all([...this.controllers, this.#git].map((program) => program.stop()));
+    await this.#database?.stop();
     await this.lab.stop();
   }
+}
 
-  #flags(): readonly string[] {
-    const { address, folder } = this.lab;
-    const places = ['--state', join(folder, 'controller'), '--socket', join(folder, 'control.sock')];
-    return ['--advertise', address, '--first-token-file', this.#tokenFile, ...places];
-  }
-
-  #program(name: string, script: readonly string[], ready: (signal: AbortSignal) => Promise<void>): Program {
-    return new Program({
-      name,
-      argv: this.lab.argv([process.execPath, ...script]),
-      environment: {
-        ...plainEnvironment(),
-        FRAISIER_LEASE_MS: String(LEASE_MS),
-        GITHUB_WEBHOOK_SECRET: SECRET,
-      },
-      cwd: this.lab.folder,
-      logFile: join(this.lab.folder, `${name}.log`),
-      ready,
-    });
-  }
-
-  /** The status of the answer; 0: nobody answers. */
-  async #get(url: string): Promise<number> {
-    const asked = [
-      'curl',
-      '--silent',
-      '--output',
-      '/dev/null',
-      '--max-time',
-      '2',
-      '--write-out',
-      '%{http_code}',
-    ];
-    return Number((await this.lab.exec([...asked, url])).stdout);
-  }
+/** What a webhook answers, also when it cannot take the delivery. */
+export interface Delivered {
+  readonly deployments?: readonly string[];
+  readonly error_type?: string;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { sampleService, type SampleService } from '../support/sample-service.js';
 import { gate, gatedServer, migrate, printing } from '../system/gated-service.js';
 import { installAgent, type Allowing } from './agent-unit.js';
-import { SERVERS, startFleet, USER, type Fleet, type Server } from './fleet.js';
+import { SERVERS, startFleet, USER, type Fleet, type FleetOptions, type Server } from './fleet.js';
 import { GATES } from './gates.js';
 import type { Host } from './lab/host.js';
 
@@ -28,8 +28,9 @@ export interface Hello {
 /** A fleet that has the service's configuration and agents on every server; leaves nothing behind when it throws. */
 export async function startHelloFleet(
   servers: readonly Server[] = SERVERS,
+  options: FleetOptions = {},
 ): Promise<{ fleet: Fleet; hello: Hello }> {
-  const fleet = await startFleet(servers);
+  const fleet = await startFleet(servers, options);
   try {
     const hello = await makeHello(fleet);
     await Promise.all(servers.map((server) => installAgent(fleet, server, hello.allowing)));
