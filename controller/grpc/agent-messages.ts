@@ -20,9 +20,8 @@ export async function handleMessages(
   outbox: Outbox,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let batch = await inbox.take(signal); batch !== null; batch = await inbox.take(signal)) {
-    const progress = batch.filter(isProgress);
-    if (progress.length > 0) await takeProgress(deps, stream, progress, outbox);
+  while (await inbox.arrived(signal)) {
+    const batch = await takeProgress(deps, stream, inbox, outbox, signal);
     for (const message of batch) await handleOther(deps, stream, message, outbox);
   }
 }
@@ -31,15 +30,24 @@ function isProgress(message: AgentMessage): message is AgentMessage & ProgressMe
   return message.$case === 'event' || message.$case === 'log';
 }
 
+/** Takes what waits once it is this agent's turn: the longer that takes, the more is recorded in one transaction. */
 async function takeProgress(
   { edges, inTurn }: Gateway,
   stream: AgentStream,
-  progress: readonly ProgressMessage[],
+  inbox: AgentInbox,
   outbox: Outbox,
-): Promise<void> {
-  const { acks, logAcks } = await inTurn(() => recordProgress(edges, stream, progress));
+  signal: AbortSignal,
+): Promise<readonly AgentMessage[]> {
+  const { batch, acks, logAcks } = await inTurn(async () => {
+    const batch = (await inbox.take(signal)) ?? [];
+    const progress = batch.filter(isProgress);
+    if (progress.length === 0) return { batch, acks: [], logAcks: [] };
+    return { batch, ...(await recordProgress(edges, stream, progress)) };
+  });
+  // Not within the turn: an agent that does not read would keep it.
   for (const value of acks) await outbox({ message: { $case: 'ack', value } });
   for (const value of logAcks) await outbox({ message: { $case: 'logAck', value } });
+  return batch;
 }
 
 async function handleOther(

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { EventEmitter } from 'node:events';
 import { AgentInbox, type AgentCall } from '../../../controller/grpc/agent-inbox.js';
+import { handleMessages } from '../../../controller/grpc/agent-messages.js';
+import type { Gateway } from '../../../controller/grpc/gateway-edges.js';
 import { Mailbox } from '../../../controller/grpc/mailbox.js';
 import { untilOneEnds } from '../../../controller/grpc/until-one-ends.js';
 import { openWakeSignal } from '../../../controller/grpc/wake-signal.js';
@@ -59,6 +61,32 @@ describe('what an agent says', () => {
     const value = { runId: 'r', seq: 1, at: undefined, event: { $case: 'stepNote' as const, value: note } };
     call.feed({ $case: 'event', value });
     expect(call.isPaused).to.equal(true);
+  });
+
+  it('waits for its turn within that bound, and is then recorded in one transaction', async () => {
+    const { call, inbox } = fed();
+    let transactions = 0;
+    const ledger = {
+      transaction: () => {
+        transactions += 1;
+        return Promise.resolve({ acks: [], logAcks: [] });
+      },
+    };
+    let begin = (): void => undefined;
+    const turn = new Promise<void>((come) => (begin = come));
+    const inTurn = <T>(work: () => Promise<T>): Promise<T> => turn.then(work);
+    const deps = { edges: { ledger }, inTurn } as unknown as Gateway;
+    const stream = { agent: 'web-1', epoch: 1 };
+    const handled = handleMessages(deps, stream, inbox, () => Promise.resolve(), never);
+    for (let message = 0; message < 256; message += 1) {
+      call.feed(log(1));
+      await new Promise(setImmediate);
+    }
+    expect([call.isPaused, transactions]).to.deep.equal([true, 0]);
+    begin();
+    inbox.close();
+    await handled;
+    expect([call.isPaused, transactions]).to.deep.equal([false, 1]);
   });
 
   it('does not let a ping wait behind a flood', async () => {
