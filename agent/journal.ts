@@ -6,6 +6,8 @@ import type { AppendFile, Disk } from './disk.js';
 /** Length and checksum, both unsigned, little end first. */
 const HEADER_BYTES = 8;
 const LARGEST_RECORD_BYTES = 4 * 1024 * 1024;
+/** What was written last is sent next: so many events of at most this size are kept at hand. */
+const [RECENT, RECENT_BYTES] = [32, 4096];
 
 type Happening = NonNullable<RunEvent['event']>;
 
@@ -36,6 +38,7 @@ export class Journal {
   readonly #file: AppendFile;
   readonly #makeRoom: () => Promise<void>;
   readonly #synced: Place[];
+  readonly #recent = new Map<number, Uint8Array>();
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | null = null;
   #size: number;
@@ -90,6 +93,8 @@ export class Journal {
   async after(seq: number): Promise<RunEvent | null> {
     const place = this.#synced[firstAbove(this.#synced, seq)];
     if (place === undefined) return null;
+    const recent = this.#recent.get(place.seq);
+    if (recent !== undefined) return RunEvent.decode(recent);
     return RunEvent.decode(await this.#disk.readAt(this.#path, place.offset + HEADER_BYTES, place.length));
   }
 
@@ -146,8 +151,14 @@ export class Journal {
     for (const { seq, record, resolve } of group) {
       this.#synced.push({ seq, offset: this.#size, length: record.length - HEADER_BYTES });
       this.#size += record.length;
+      this.#keepAtHand(seq, record.subarray(HEADER_BYTES));
       resolve();
     }
+  }
+
+  #keepAtHand(seq: number, payload: Uint8Array): void {
+    if (payload.length <= RECENT_BYTES) this.#recent.set(seq, payload);
+    for (const oldest of [...this.#recent.keys()].slice(0, -RECENT)) this.#recent.delete(oldest);
   }
 }
 

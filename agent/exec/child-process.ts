@@ -24,6 +24,8 @@ import { startWrapped } from './wrapper.js';
 
 /** How long SIGKILL may take to show: a process in uninterruptible sleep, or another user's, must not hold us. */
 const KILL_PATIENCE_MS = 4_000;
+/** From one look at a running command to the next. */
+const [FIRST_PAUSE_MS, MOST_PAUSE_MS] = [5, 100];
 
 export interface ChildProcessSettings {
   readonly source?: ProcessSource;
@@ -47,7 +49,9 @@ export function childProcessExec(settings: ChildProcessSettings = {}): Exec {
       // A wrapper of ours that has not ended needs no looking at: its end is told to us.
       const lookNow = async (): Promise<Looked> =>
         own.has(spec.id) ? { ended: 'running' } : look(spec, source);
-      return untilEnded(spec, signal, lookNow, { firstMs: 5, mostMs: 100, capBytes, news });
+      // There is only its output to be looked at, then: a flood takes longer to be one.
+      const firstMs = own.has(spec.id) ? MOST_PAUSE_MS : FIRST_PAUSE_MS;
+      return untilEnded(spec, signal, lookNow, { firstMs, mostMs: MOST_PAUSE_MS, capBytes, news });
     },
     look: (spec) => look(spec, source),
     stop: (spec) => stop(spec, source),

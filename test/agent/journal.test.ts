@@ -26,6 +26,24 @@ describe('the journal', () => {
       await again.close();
     }));
 
+  it('reads from the disk only what was written long ago, or is large', () =>
+    withFolder(async (folder) => {
+      const reads: number[] = [];
+      const disk: Disk = {
+        ...systemDisk,
+        readAt: (path, offset, length) => {
+          reads.push(length);
+          return systemDisk.readAt(path, offset, length);
+        },
+      };
+      const journal = await openJournal(disk, join(folder, 'journal'), 'r_1', () => Promise.resolve());
+      const said = ['x'.repeat(5000), ...Array.from({ length: 40 }, (_, at) => `${at}`)];
+      for (const code of said) await note(journal, code);
+      expect(codes(await journal.all())).to.deep.equal(said.map((code, at) => `${at + 1} ${code}`));
+      expect(reads).to.have.length(1 + 40 - 32);
+      await journal.close();
+    }));
+
   it('cuts a torn tail at every byte back to the last whole record, and goes on after it', () =>
     withFolder(async (folder) => {
       const path = join(folder, 'journal');
