@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { access, chmod, mkdir, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
@@ -42,10 +42,12 @@ export async function withSshHosts<T>(
     return await work({ configuration: settings.client, hosts });
   } finally {
     for (const child of [...connections, server]) child.kill();
-    await Promise.all(
-      [...connections, server].map((child) => child.exitCode ?? child.signalCode ?? once(child, 'exit')),
-    );
+    await Promise.all([...connections, server].map(ended));
   }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }
 
 /** Null when no such program is installed. */
