@@ -11,6 +11,6 @@ const HAS_WORK = `
 
 /** Whether there is anything that an agent's stream should look at. */
 export async function hasWork(db: Db, host: string, epoch: number): Promise<boolean> {
-  const [row] = await select<{ has_work: boolean }>(db, HAS_WORK, { host, epoch });
-  return row?.has_work === true;
+  const rows = await select<{ has_work: boolean }>(db, HAS_WORK, { host, epoch });
+  return rows.some((row) => row.has_work);
 }
