@@ -89,8 +89,7 @@ export class Pipe<T> {
 
   #deliver(): void {
     const wasFull = this.full;
-    const [parcel, ...rest] = this.#parcels;
-    this.#parcels = rest;
+    const parcel = this.#parcels.shift();
     if (parcel === 'end') this.ended();
     else if (parcel === 'break') this.broken();
     else if (parcel !== undefined) this.take(this.#codec.decode(parcel.bytes));

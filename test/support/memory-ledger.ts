@@ -74,14 +74,19 @@ export function memoryLedger(now: () => Date): MemoryLedger {
   let committed = emptyState();
   let last: Promise<unknown> = Promise.resolve();
   const listeners = new Set<(topic: WakeTopic) => void>();
+  const free: Desk[] = [];
 
   const transaction = <T>(work: (tx: Ledger) => Promise<T>): Promise<T> => {
     const turn = last.then(async () => {
-      const draft = new Draft(committed);
-      const wakes = new Map<string, WakeTopic>();
-      const result = await work(bind(draft, now, wakes));
-      committed = draft.state;
+      const desk = free.pop() ?? newDesk(now);
+      desk.draft.begin(committed);
+      const result = await work(desk.tx);
+      committed = { ...desk.draft.state };
+      const wakes = [...desk.wakes.values()];
       queueMicrotask(() => wakes.forEach((topic) => listeners.forEach((listener) => listener(topic))));
+      desk.wakes.clear();
+      // Whose work did not end well may go on with it, behind everybody's back.
+      free.push(desk);
       return result;
     });
     last = turn.catch(() => undefined);
@@ -99,7 +104,7 @@ export function memoryLedger(now: () => Date): MemoryLedger {
 /** The port as it is outside of transactions: every call is one of its own. */
 function eachItsOwn(transaction: Ledger['transaction']): Ledger {
   type Call = (...args: unknown[]) => Promise<unknown>;
-  const names = Object.keys(bind(new Draft(emptyState()), () => new Date(0), new Map())) as (keyof Ledger)[];
+  const names = Object.keys(newDesk(() => new Date(0)).tx) as (keyof Ledger)[];
   const calls = names.map((name): [string, Call] => [
     name,
     (...args) => transaction((tx) => (tx[name] as Call)(...args)),
@@ -107,13 +112,27 @@ function eachItsOwn(transaction: Ledger['transaction']): Ledger {
   return { ...(Object.fromEntries(calls) as unknown as Ledger), transaction };
 }
 
+/** Where one transaction after the other is worked on: a ledger of so many functions costs more than what most of them do. */
+interface Desk {
+  readonly draft: Draft;
+  readonly wakes: Map<string, WakeTopic>;
+  readonly tx: Ledger;
+}
+
+function newDesk(now: () => Date): Desk {
+  const draft = new Draft();
+  const wakes = new Map<string, WakeTopic>();
+  return { draft, wakes, tx: bind(draft, now, wakes) };
+}
+
 /** A state to write in: a list is copied when it is first written. */
 class Draft {
-  readonly state: State;
+  readonly state = emptyState();
   readonly #own = new Set<keyof State>();
 
-  constructor(from: State) {
-    this.state = { ...from };
+  begin(from: State): void {
+    Object.assign(this.state, from);
+    this.#own.clear();
   }
 
   write<K extends keyof State>(name: K): State[K] {

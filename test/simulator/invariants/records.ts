@@ -44,7 +44,7 @@ export class Records {
     if (state === before) return;
     this.#seen = state;
     if (state.deployments !== before?.deployments) this.#checkDeployments(state);
-    if (state.runs !== before?.runs) this.#checkRuns(state);
+    if (state.runs !== before?.runs) this.#checkRuns(state, before?.runs ?? []);
     if (state.events !== before?.events)
       for (const { event } of state.events.slice(before?.events.length ?? 0)) this.#checkEvent(event);
     if (state.audit.length > this.#audited) this.#checkAudit(state);
@@ -61,8 +61,11 @@ export class Records {
     }
   }
 
-  #checkRuns({ runs }: LedgerState): void {
-    for (const run of runs) this.#moved(run, ` ${run.phase} on ${run.host}`);
+  /** Rows are replaced and never changed. */
+  #checkRuns({ runs }: LedgerState, before: LedgerState['runs']): void {
+    runs.forEach((run, at) => {
+      if (run !== before[at]) this.#moved(run, ` ${run.phase} on ${run.host}`);
+    });
   }
 
   #moved({ id, status }: Row, what = ''): void {
