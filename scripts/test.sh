@@ -29,7 +29,8 @@ checks() {
 tests() {
   node_modules/.bin/c8 node_modules/.bin/mocha --parallel --jobs 4 --require dist/test/support/root-hooks.js \
     --reporter dot --forbid-only --forbid-pending --fail-zero \
-    'dist/test/system/**/*.test.js' 'dist/test/{agent,cli,controller,proto,simulator,workshop}/**/*.test.js'
+    'dist/test/system/**/*.test.js' 'dist/test/controller/webhooks/*.test.js' 'dist/test/{agent,cli}/**/*.test.js' \
+    'dist/test/controller/{*,!(webhooks)/**/*}.test.js' 'dist/test/{proto,simulator,workshop}/**/*.test.js'
 }
 
 # Where the tests write what nobody keeps: in memory when there is room that programs can run in, unless somebody says where.
