@@ -1,6 +1,6 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { configuredFor } from './configuration.js';
-import { considerStart, type Queue } from './consider-start.js';
+import { considerLine, considerStart, type StartDecision } from './consider-start.js';
 import { decide, type Decision, type RunStart, type Situation } from './decide.js';
 import type { Edges } from './edges.js';
 import type { DeploymentRow, Ledger, RunRow } from './ledger.js';
@@ -23,7 +23,7 @@ export async function advance(edges: Edges, id: string): Promise<Date | null> {
   if (peeked === null || deploymentHasEnded(peeked.status)) return null;
   if (peeked.status === 'queued') {
     // Most of what is queued goes on waiting: that is found out, and said, without keeping pushes from joining the queue.
-    const decision = considerStart(peeked, await queueAround(edges, edges.ledger, peeked));
+    const decision = await consider(edges, edges.ledger, peeked);
     if ('wait' in decision) {
       if (!isSaid(peeked, decision.wait))
         await edges.ledger.transaction((tx) => explain(tx, peeked, decision.wait));
@@ -48,7 +48,7 @@ async function start(
   tx: Ledger,
   deployment: DeploymentRow,
 ): Promise<{ readonly started: boolean; readonly until: Date | null }> {
-  const decision = considerStart(deployment, await queueAround(edges, tx, deployment));
+  const decision = await consider(edges, tx, deployment);
   if ('start' in decision) {
     const change = { plan: decision.start, started: true, reason: null, newVersion: deployment.commit };
     const moved = await tx.moveDeployment(deployment.id, 'queued', 'running', change);
@@ -68,20 +68,30 @@ function isSaid({ reason }: DeploymentRow, why: Reason): boolean {
   return reason?.code === why.code && reason.message === why.message;
 }
 
-async function queueAround({ parsed }: Edges, ledger: Ledger, deployment: DeploymentRow): Promise<Queue> {
-  return {
-    configured: await configuredFor(ledger, deployment, parsed),
+async function consider(
+  { parsed }: Edges,
+  ledger: Ledger,
+  deployment: DeploymentRow,
+): Promise<StartDecision> {
+  const line = {
     unfinished: await ledger.unfinishedDeployments(pairOf(deployment)),
     lock: await ledger.lockOn(deployment.fraise, deployment.environment),
-    agents: await ledger.agents(),
-    now: await ledger.now(),
   };
+  return (
+    considerLine(deployment, line) ??
+    considerStart(deployment, {
+      ...line,
+      configured: await configuredFor(ledger, deployment, parsed),
+      agents: await ledger.agents(),
+      now: await ledger.now(),
+    })
+  );
 }
 
-/** Law 7: what waits says why. Only a new reason is written, and only to what still waits. */
+/** Law 7: what waits says why. Only a new reason is written, and only to what still waits; it is news for watchers alone. */
 async function explain(tx: Ledger, { id, status }: DeploymentRow, why: Reason): Promise<void> {
   if (await tx.moveDeployment(id, status, status, { reason: why }))
-    await tx.wake({ about: 'deployment', id });
+    await tx.wake({ about: 'events', deploymentId: id });
 }
 
 /** As `advance` does with one that has started, in a transaction that holds its row. */

@@ -14,11 +14,15 @@ export type StartDecision =
   | { readonly end: 'failed' | 'cancelled'; readonly reason: Reason }
   | { readonly wait: Reason; readonly until: Date | null };
 
-export interface Queue {
+/** What may be in the way of whoever is in a queue. */
+export interface Line {
   /** Every unfinished deployment of this fraise × environment, oldest first, this one among them. */
   readonly unfinished: readonly DeploymentRow[];
   /** In force on this fraise × environment. */
   readonly lock: LockRow | null;
+}
+
+export interface Queue extends Line {
   readonly agents: readonly AgentRow[];
   readonly configured: Configured | NotUnderstood;
   readonly now: Date;
@@ -26,14 +30,18 @@ export interface Queue {
 
 /** Whether a queued deployment starts now, with the plan it is then frozen to, or why it waits. Pure. */
 export function considerStart(deployment: DeploymentRow, queue: Queue): StartDecision {
+  return considerLine(deployment, queue) ?? startNow(deployment, queue);
+}
+
+/** As `considerStart`, for what does not start whatever else there is to know: most of what is queued. Null: it may. Pure. */
+export function considerLine(deployment: DeploymentRow, queue: Line): StartDecision | null {
   if (deployment.cancelRequestedBy !== null)
     return { end: 'cancelled', reason: cancelledBy(deployment.cancelRequestedBy) };
   // Whoever rolls back needs it now; what is locked stays so for everything else.
   if (queue.lock !== null && deployment.kind !== 'rollback')
     return { wait: lockedBy(queue.lock), until: queue.lock.expiresAt };
   const before = ahead(deployment, queue.unfinished);
-  if (before !== null) return { wait: waitingFor(before), until: null };
-  return startNow(deployment, queue);
+  return before === null ? null : { wait: waitingFor(before), until: null };
 }
 
 function startNow(deployment: DeploymentRow, { configured, agents, now: madeAt }: Queue): StartDecision {
