@@ -128,8 +128,8 @@ describe('deliveries of all git hosts (row 15)', function () {
       const store = await open();
       try {
         await configure(store.ledger, EVERYTHING);
+        const value = fc.oneof(fc.constantFrom(...ODD), fc.jsonValue(), fc.string({ unit: 'binary' }));
         const mutated = fc.constantFrom(...SUBJECTS).chain((subject) => {
-          const value = fc.oneof(fc.constantFrom(...ODD), fc.jsonValue(), fc.string({ unit: 'binary' }));
           const mutation = fc.tuple(fc.constantFrom(...pathsOf(subject.payload)), value);
           return fc.array(mutation, { minLength: 1, maxLength: 4 }).map((mutations) => ({
             subject,
