@@ -20,7 +20,7 @@ export async function aFakeSystemd(folder: string): Promise<FakeSystemd> {
   const fake = (name: string, act: string): Promise<string> =>
     writeExecutable(
       join(table, name),
-      `#!/bin/sh\nFAKE_SYSTEMD='${table}' exec '${process.execPath}' '${program('fake-systemd.cjs')}' ${act} "$@"\n`,
+      `#!/bin/sh\nFAKE_SYSTEMD=${quoted(table)} exec ${quoted(process.execPath)} ${quoted(program('fake-systemd.cjs'))} ${act} "$@"\n`,
     );
   return {
     table,
@@ -31,4 +31,9 @@ export async function aFakeSystemd(folder: string): Promise<FakeSystemd> {
       writeFile(join(table, `${unit}.json`), JSON.stringify({ LoadState: 'loaded', ...state })),
     told: (unit) => readFile(join(table, `${unit}.json`), 'utf8'),
   };
+}
+
+/** A checkout may be below a folder with a space, or an apostrophe. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
 }
