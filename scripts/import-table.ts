@@ -38,7 +38,7 @@ const IMPURE: readonly ForbiddenWord[] = [
 ];
 
 const PURE_DEPLOYMENTS =
-  /^controller\/deployments\/(plan|batches|causes|failed-hosts|healthy-hosts|left-behind|release-order|unanswered|zones|decide(-\w+)*|lifecycle|summary|reason|fold-event|migration-record|(runs-of|steps-of|steps-to)-\w+)\.ts$/;
+  /^controller\/deployments\/(plan|batches|causes|failed-hosts|healthy-hosts|left-behind|release-order|unanswered|zones|decide(-\w+)*|lifecycle|summary|reason|fold-\w+|live-after-run|output-of|migration-record|(runs-of|steps-of|steps-to)-\w+)\.ts$/;
 const PURE = [
   /^controller\/(fraises|recipes)\//,
   PURE_DEPLOYMENTS,

@@ -122,11 +122,12 @@ export async function endLease(db: Db, name: string, epoch: number): Promise<voi
     .update({ controller_id: null, lease_expires_at: clock(db) });
 }
 
-/** Replaces the whole list. */
-export async function setLive(db: Db, name: string, live: readonly LiveFraise[]): Promise<void> {
-  await db('tb_agent')
-    .where({ name })
-    .update({ live: toJson(live) });
+/** Replaces the whole list of each. */
+export async function setLive(db: Db, live: ReadonlyMap<string, readonly LiveFraise[]>): Promise<void> {
+  await db.raw(
+    `update tb_agent set live = given.value from jsonb_each(cast(? as jsonb)) as given where tb_agent.name = given.key`,
+    [JSON.stringify(Object.fromEntries(live))],
+  );
 }
 
 function fromRow(row: Row): AgentRow {

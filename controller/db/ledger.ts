@@ -1,11 +1,13 @@
 import type { Knex } from 'knex';
 import type { Ledger } from '../deployments/ledger.js';
 import * as agents from './agent.js';
+import { appendLogs } from './append-logs.js';
 import { audit } from './audit.js';
 import * as branches from './branch-check.js';
 import * as configurations from './config-revision.js';
 import { orDatabaseAway } from './connection-failure.js';
 import * as deployments from './deployment.js';
+import { dispatchPending } from './dispatch-pending.js';
 import * as runs from './host-run.js';
 import * as joinTokens from './join-token.js';
 import * as locks from './lock.js';
@@ -13,7 +15,7 @@ import * as notifications from './outbox.js';
 import * as pending from './pending-delivery.js';
 import * as questions from './question.js';
 import * as queues from './queue.js';
-import * as reported from './reported-runs.js';
+import { holdReported } from './reported-runs.js';
 import { select } from './row.js';
 import type { Db } from './row.js';
 import { endOfTransaction, type EndOfTransaction } from './end-of-transaction.js';
@@ -22,6 +24,7 @@ import * as logs from './run-log.js';
 import { wake } from './wake.js';
 import * as webhooks from './webhook-event.js';
 import { hasWork } from './work.js';
+import { writeReported } from './write-reported.js';
 
 /**
  * The ledger over PostgreSQL. Transactions are `read committed`; one within another is the same one. Every function
@@ -113,14 +116,16 @@ function bindRecordKeeping(bind: Bind) {
     releaseLock: bind(locks.releaseLock),
     insertRun: bind(runs.insertRun),
     run: bind(runs.run),
-    holdReported: bind(reported.holdReported),
+    holdReported: bind(holdReported),
+    dispatchPending: bind(dispatchPending),
     runsOf: bind(runs.runsOf),
     openRunsOnHost: bind(runs.openRunsOnHost),
     hasWork: bind(hasWork),
     moveRun: bind(runs.moveRun),
-    appendEvent: bind(events.appendEvent),
+    writeReported: bind(writeReported),
+    knowsEvent: bind(events.knowsEvent),
     eventsOf: bind(events.eventsOf),
-    appendLog: bind(logs.appendLog),
+    appendLogs: bind(appendLogs),
     logPositions: bind(logs.logPositions),
   };
 }

@@ -1,64 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogPosition } from '../../proto/gen/fraisier/v1/agent.js';
-import type { NewLogChunk } from '../deployments/ledger.js';
 import type { LogQuery, StoredLog } from '../deployments/records.js';
-import { bytes, select, toBuffer } from './row.js';
+import { WRITING } from './append-logs.js';
+import { bytes, select } from './row.js';
 import type { Db } from './row.js';
-
-/** Advisory locks of this class, one per deployment, are held by transactions that append to its logs. */
-const WRITING = 7246;
-
-interface Appended {
-  /** Where the output ended before, as far as this statement could see. */
-  readonly stored: number;
-  /** Where it ends now; null when nothing was added. */
-  readonly added: number | null;
-  readonly wanted: boolean;
-}
-
-/**
- * One round trip unless somebody stored the same bytes meanwhile. Shares a lock with the other writers of the deployment
- * until the transaction ends: nobody waits for it, but `logs` sees by it whose numbers are still to come.
- */
-export async function appendLog(db: Db, chunk: NewLogChunk): Promise<number> {
-  const end = chunk.offset + chunk.data.length;
-  const [found] = await select<Appended>(db, APPEND, { ...chunk, data: toBuffer(chunk.data), end });
-  const { stored, added, wanted } = found as Appended;
-  return wanted && added === null ? await endOf(db, chunk) : (added ?? stored);
-}
-
-const APPEND = `
-  with locked as materialized (
-         select pg_advisory_xact_lock_shared(${WRITING}, hashtext(:deploymentId))),
-       last as (
-         select end_offset, truncated from tb_run_log
-          where run_id = :runId and step = :step and attempt = :attempt
-          order by start_offset desc limit 1),
-       ended as (
-         select coalesce((select end_offset from last), 0) as stored,
-                coalesce((select truncated from last), false) as closed
-           from locked),
-       fresh as (
-         select stored, substring(cast(:data as bytea) from cast(stored - cast(:offset as bigint) + 1 as integer)) as data
-           from ended
-          where not closed and stored >= :offset
-            and (stored < :end or (stored = :end and :truncated))),
-       added as (
-         insert into tb_run_log (deployment_id, run_id, step, attempt, start_offset, end_offset, data, truncated)
-         select :deploymentId, :runId, :step, :attempt, stored, stored + length(data), data, :truncated from fresh
-         on conflict on constraint one_chunk_per_offset do nothing
-         returning end_offset)
-  select (select stored from ended) as stored, (select end_offset from added) as added,
-         exists (select from fresh) as wanted`;
-
-async function endOf(db: Db, { runId, step, attempt }: NewLogChunk): Promise<number> {
-  const [row] = await select<{ end: number }>(
-    db,
-    'select coalesce(max(end_offset), 0) as end from tb_run_log where run_id = ? and step = ? and attempt = ?',
-    [runId, step, attempt],
-  );
-  return (row as { end: number }).end;
-}
 
 /** The end of what is stored of each step and attempt. */
 export async function logPositions(db: Db, runId: string): Promise<readonly LogPosition[]> {

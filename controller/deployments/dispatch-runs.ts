@@ -1,7 +1,8 @@
 import type { Assignment, CancelRun } from '../../proto/gen/fraisier/v1/agent.js';
-import { FraisierError } from '../../proto/error-codes.js';
+import type { DeploymentPlan } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Edges } from './edges.js';
-import type { DeploymentRow, Ledger, RunRow } from './ledger.js';
+import type { RunRow } from './ledger.js';
+import type { Lease } from './record-progress.js';
 import { planOf } from './runs-of-deployment.js';
 import { phaseOnWire } from './steps-of-run.js';
 
@@ -11,43 +12,51 @@ export interface ToSend {
 }
 
 /**
- * What the agent on the other end of this stream must be told now: runs to start (pending ones become `dispatched` in the
- * same transaction) and runs to stop. Dispatched runs that have not started are told again, which the agent ignores
- * when it has them. Throws `agent_replaced` when the epoch is no longer the newest.
+ * What the agents on the other end of these streams must be told now: runs to start (pending ones become `dispatched` at
+ * the same moment) and runs to stop. Dispatched runs that have not started are told again, which the agent ignores
+ * when it has them. Null for a stream whose epoch is no longer the newest.
  */
-export async function dispatchRuns(edges: Edges, agent: string, epoch: number): Promise<ToSend> {
-  return edges.ledger.transaction(async (tx) => {
-    const open = await tx.openRunsOnHost(agent);
-    const assignments: Assignment[] = [];
+export async function dispatchRuns(
+  { ledger, leaseMs }: Pick<Edges, 'ledger' | 'leaseMs'>,
+  streams: readonly Lease[],
+): Promise<readonly (ToSend | null)[]> {
+  const { runs, leased } = await ledger.dispatchPending(streams);
+  const plans = await plansOf(ledger, runs);
+  return streams.map(({ agent, epoch }) => {
+    if (leased.get(agent) !== epoch) return null;
+    const open = runs.filter(({ host }) => host === agent);
     // One that was cancelled before it arrived is sent all the same: only the agent can say that it ended.
-    for (const run of open) {
-      if (run.status === 'running') continue;
-      if (
-        run.status === 'dispatched' ||
-        (await tx.moveRun(run.id, 'pending', 'dispatched', { dispatched: true }))
-      ) {
-        assignments.push(await assignment(tx, run, epoch, edges.leaseMs));
-      }
-    }
-    // Last, in the ledger's order of locks.
-    if (!(await tx.holdLease(agent, epoch))) {
-      throw new FraisierError('agent_replaced', `a newer connection of the agent on ${agent} has taken over`);
-    }
-    const cancels = open.flatMap((run) =>
-      run.cancelReason === null ? [] : [{ runId: run.id, reason: run.cancelReason }],
+    const begin = open.filter(({ status }) => status === 'dispatched');
+    const assignments = begin.map((run) => assignment(run, plans.get(run.deploymentId), epoch, leaseMs));
+    const cancels = open.flatMap(({ id: runId, cancelReason: why }) =>
+      why === null ? [] : [{ runId, reason: why }],
     );
     return { assignments, cancels };
   });
 }
 
-async function assignment(tx: Ledger, run: RunRow, epoch: number, leaseMs: number): Promise<Assignment> {
-  const deployment = (await tx.deployment(run.deploymentId)) as DeploymentRow;
+async function plansOf(
+  ledger: Edges['ledger'],
+  runs: readonly RunRow[],
+): Promise<ReadonlyMap<string, DeploymentPlan>> {
+  const begun = runs.filter(({ status }) => status === 'dispatched');
+  const ids = new Set(begun.map(({ deploymentId }) => deploymentId));
+  const deployments = ids.size === 0 ? [] : await ledger.deployments([...ids]);
+  return new Map(deployments.map((deployment) => [deployment.id, planOf(deployment)]));
+}
+
+function assignment(
+  run: RunRow,
+  plan: DeploymentPlan | undefined,
+  epoch: number,
+  leaseMs: number,
+): Assignment {
   return {
     runId: run.id,
     deploymentId: run.deploymentId,
     phase: phaseOnWire(run.phase),
     attempt: run.attempt,
-    target: planOf(deployment).target,
+    target: plan?.target,
     steps: run.steps,
     epoch,
     commit: run.commit,

@@ -94,8 +94,12 @@ export interface Ledger {
   /** Unique by (deployment, host, phase, attempt); throws on a second one. Status `pending`. */
   insertRun(run: NewRun): Promise<RunRow>;
   run(id: string): Promise<RunRow | null>;
-  /** In one round trip; see `ReportedRuns`. */
-  holdReported(reports: Reports): Promise<ReportedRuns>;
+  /** In one round trip, however many agents report; see `ReportedRuns`. */
+  holdReported(reports: readonly Reports[]): Promise<ReportedRuns>;
+  /** The pending runs of these agents become `dispatched`; one round trip, however many agents. */
+  dispatchPending(
+    streams: readonly { readonly agent: string; readonly epoch: number }[],
+  ): Promise<DispatchedRuns>;
   /** Oldest first. */
   runsOf(deploymentId: string): Promise<readonly RunRow[]>;
   /** Runs of a host that have not ended: pending, dispatched, running. Oldest first. */
@@ -110,20 +114,19 @@ export interface Ledger {
 
   // ── what agents report ───────────────────────────────────────────────────
   /**
-   * Stores one event and takes the next number of the deployment, whose row the caller must hold.
-   * `known`: same run, seq and content; `conflict`: same seq, other content; `gap`: seq is not the next one.
+   * Stores events of runs of one deployment, whose row the caller must hold: each takes the next number of it. And what has
+   * become of those runs, which the caller must hold too. Throws when one of them is not as it was.
    */
-  appendEvent(
-    run: { id: string; deploymentId: string },
-    event: RunEvent,
-  ): Promise<'added' | 'known' | 'conflict' | 'gap'>;
+  writeReported(reported: Reported): Promise<void>;
+  /** Whether this very event is stored: its run, its number and all that it says. */
+  knowsEvent(event: RunEvent): Promise<boolean>;
   /** Events numbered above `after`, in order. */
   eventsOf(deploymentId: string, after: number, limit: number): Promise<readonly StoredEvent[]>;
   /**
-   * Appends output at `offset`. Bytes the ledger has are skipped, a gap is refused. Returns the end offset stored, which is
-   * less than asked for when there is a gap.
+   * Appends each at its `offset`; no run, step and attempt twice. Bytes the ledger has are skipped, a gap is refused. Returns
+   * the end offset that is stored of each, which is less than asked for when there is a gap.
    */
-  appendLog(chunk: NewLogChunk): Promise<number>;
+  appendLogs(chunks: readonly NewLogChunk[]): Promise<readonly number[]>;
   logPositions(runId: string): Promise<readonly LogPosition[]>;
 
   // ── agents ───────────────────────────────────────────────────────────────
@@ -141,7 +144,8 @@ export interface Ledger {
   holdLease(name: string, epoch: number): Promise<boolean>;
   /** Ends the lease now if the epoch still holds it. */
   endLease(name: string, epoch: number): Promise<void>;
-  setLive(name: string, live: readonly LiveFraise[]): Promise<void>;
+  /** Replaces the whole list of each of these agents. */
+  setLive(live: ReadonlyMap<string, readonly LiveFraise[]>): Promise<void>;
 
   // ── join tokens ──────────────────────────────────────────────────────────
   insertJoinToken(token: NewJoinToken): Promise<void>;
@@ -470,12 +474,37 @@ export interface Reports {
 }
 
 export interface ReportedRuns {
-  /** Those of `runIds` that are runs of this agent, in any order. */
+  /** Those that are runs of the agent that reports on them, in any order. */
   readonly runs: readonly RunRow[];
-  /** Held as by `holdLease`; false when the epoch is no longer the newest. */
-  readonly leased: boolean;
+  /**
+   * By name, each agent of which there are runs and of which a lease is held, as by `holdLease`: with its epoch, which is
+   * the newest, and what is live on it.
+   */
+  readonly leased: ReadonlyMap<string, Pick<AgentRow, 'epoch' | 'live'>>;
   /** The ledger's now, once everything is held. */
   readonly now: Date;
+}
+
+export interface DispatchedRuns {
+  /** Those of the leased agents that are dispatched or running now, oldest first. */
+  readonly runs: readonly RunRow[];
+  /** Agents and their epochs, of those asked for that are the newest. */
+  readonly leased: ReadonlyMap<string, number>;
+}
+
+export interface Reported {
+  readonly deploymentId: string;
+  /** Of each run, those that follow the last one stored. */
+  readonly events: readonly RunEvent[];
+  /**
+   * As they are now, with the status they had before. Neither what they were made with nor what was asked of them
+   * is written; when they started and finished is the ledger's now.
+   */
+  readonly runs: readonly ReportedRun[];
+}
+
+export interface ReportedRun extends RunRow {
+  readonly from: RunStatus;
 }
 
 export interface NewLease {

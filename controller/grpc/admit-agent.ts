@@ -5,6 +5,7 @@ import type { AgentRow } from '../deployments/ledger.js';
 import { agentNameOf, BACKDATED_MS } from '../pki/certificates.js';
 import type { AgentCall } from './agent-inbox.js';
 import type { GatewayEdges } from './gateway-edges.js';
+import { streamRuns, type StreamRuns } from './stream-runs.js';
 
 /** Certificates carry whole seconds, and the clocks of controllers and database differ a little. */
 const CLOCK_TOLERANCE_MS = 5_000;
@@ -18,6 +19,7 @@ export interface Peer {
 export interface AgentStream {
   readonly agent: string;
   readonly epoch: number;
+  readonly runs: StreamRuns;
 }
 
 /** Who calls, from the verified certificate alone. Throws FraisierError `unauthenticated`. */
@@ -44,7 +46,7 @@ export async function admitAgent(deps: GatewayEdges, peer: Peer, hello: Hello): 
   const epoch = await ledger.takeLease(peer.name, lease);
   if (epoch === null) throw revoked(peer.name);
   await ledger.wake({ about: 'host', name: peer.name });
-  return { agent: peer.name, epoch };
+  return { agent: peer.name, epoch, runs: streamRuns(ledger) };
 }
 
 /** Whether this stream is still the agent's. Throws FraisierError `agent_replaced` or `agent_revoked`. */

@@ -1,6 +1,5 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import { Question } from '../../proto/gen/fraisier/v1/agent.js';
-import { dispatchRuns } from '../deployments/dispatch-runs.js';
 import { checkAdmitted, type AgentStream } from './admit-agent.js';
 import type { Gateway, GatewayEdges } from './gateway-edges.js';
 import type { Outbox } from './outbox.js';
@@ -45,19 +44,15 @@ interface Told {
 }
 
 async function sendAll(deps: Gateway, stream: AgentStream, outbox: Outbox, told: Told): Promise<void> {
-  await checkAdmitted(deps, stream);
   await sendRuns(deps, stream, outbox, told);
   await sendQuestions(deps, stream, outbox, told);
 }
 
-async function sendRuns(
-  { edges, inTurn }: Gateway,
-  stream: AgentStream,
-  outbox: Outbox,
-  told: Told,
-): Promise<void> {
-  const { assignments, cancels } = await inTurn(() => dispatchRuns(edges, stream.agent, stream.epoch));
+async function sendRuns(deps: Gateway, stream: AgentStream, outbox: Outbox, told: Told): Promise<void> {
+  const { agent, epoch } = stream;
+  const { assignments, cancels } = (await deps.dispatch({ agent, epoch })) ?? (await refuse(deps, stream));
   for (const value of assignments) {
+    stream.runs.told(value.runId, value.deploymentId);
     if (!told.assignments.has(value.runId)) await outbox({ message: { $case: 'assignment', value } });
   }
   for (const value of cancels) {
@@ -65,6 +60,12 @@ async function sendRuns(
   }
   told.assignments = new Set(assignments.map((assignment) => assignment.runId));
   told.cancels = new Set(cancels.map((cancel) => cancel.runId));
+}
+
+/** Says why the stream is not the newest any more. */
+async function refuse(deps: Gateway, stream: AgentStream): Promise<never> {
+  await checkAdmitted(deps, stream);
+  throw new FraisierError('agent_replaced', `a newer connection of ${stream.agent} took over`);
 }
 
 async function sendQuestions(

@@ -43,11 +43,6 @@ export class AgentInbox {
     );
   }
 
-  /** Waits until there is something to take; false once the agent has ended its side and everything was taken. */
-  arrived(signal: AbortSignal): Promise<boolean> {
-    return this.#messages.arrived(signal);
-  }
-
   /** All that waits, in order; null once the agent has ended its side and everything was taken. */
   async take(signal: AbortSignal): Promise<readonly AgentMessage[] | null> {
     const taken = await this.#messages.take(signal);

@@ -1,7 +1,7 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import { Answer, type RenewRequest } from '../../proto/gen/fraisier/v1/agent.js';
 import type { Ledger } from '../deployments/ledger.js';
-import { recordProgress, type ProgressMessage } from '../deployments/record-progress.js';
+import type { ProgressMessage } from '../deployments/record-progress.js';
 import { refuseRun } from '../deployments/refuse-run.js';
 import { readSigningRequest } from '../pki/certificate-authority.js';
 import type { AgentStream } from './admit-agent.js';
@@ -20,8 +20,10 @@ export async function handleMessages(
   outbox: Outbox,
   signal: AbortSignal,
 ): Promise<void> {
-  while (await inbox.arrived(signal)) {
-    const batch = await takeProgress(deps, stream, inbox, outbox, signal);
+  for (;;) {
+    const batch = await inbox.take(signal);
+    if (batch === null) return;
+    await recordAll(deps, stream, batch.filter(isProgress), outbox);
     for (const message of batch) await handleOther(deps, stream, message, outbox);
   }
 }
@@ -30,24 +32,33 @@ function isProgress(message: AgentMessage): message is AgentMessage & ProgressMe
   return message.$case === 'event' || message.$case === 'log';
 }
 
-/** Takes what waits once it is this agent's turn: the longer that takes, the more is recorded in one transaction. */
-async function takeProgress(
-  { edges, inTurn }: Gateway,
+/** What other agents say of the same deployment meanwhile is recorded with it; other deployments do not wait for that. */
+async function recordAll(
+  { record }: Gateway,
   stream: AgentStream,
-  inbox: AgentInbox,
+  progress: readonly ProgressMessage[],
   outbox: Outbox,
-  signal: AbortSignal,
-): Promise<readonly AgentMessage[]> {
-  const { batch, acks, logAcks } = await inTurn(async () => {
-    const batch = (await inbox.take(signal)) ?? [];
-    const progress = batch.filter(isProgress);
-    if (progress.length === 0) return { batch, acks: [], logAcks: [] };
-    return { batch, ...(await recordProgress(edges, stream, progress)) };
-  });
-  // Not within the turn: an agent that does not read would keep it.
-  for (const value of acks) await outbox({ message: { $case: 'ack', value } });
-  for (const value of logAcks) await outbox({ message: { $case: 'logAck', value } });
-  return batch;
+): Promise<void> {
+  const { agent, epoch, runs } = stream;
+  for (const [deploymentId, messages] of await byDeployment(runs, progress)) {
+    const { acks, logAcks } = await record(deploymentId, { agent, epoch, messages });
+    for (const value of acks) await outbox({ message: { $case: 'ack', value } });
+    for (const value of logAcks) await outbox({ message: { $case: 'logAck', value } });
+  }
+}
+
+async function byDeployment(
+  runs: AgentStream['runs'],
+  progress: readonly ProgressMessage[],
+): Promise<ReadonlyMap<string, readonly ProgressMessage[]>> {
+  const parts = new Map<string, ProgressMessage[]>();
+  for (const message of progress) {
+    const id = await runs.deploymentOf(message.value.runId);
+    const part = parts.get(id);
+    if (part === undefined) parts.set(id, [message]);
+    else part.push(message);
+  }
+  return parts;
 }
 
 async function handleOther(

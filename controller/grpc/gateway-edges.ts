@@ -1,4 +1,6 @@
+import type { ToSend } from '../deployments/dispatch-runs.js';
 import type { Edges } from '../deployments/edges.js';
+import type { Acknowledgements, Lease, Report } from '../deployments/record-progress.js';
 import type { Logger } from '../logger.js';
 import type { CertificateAuthority } from '../pki/certificate-authority.js';
 
@@ -15,8 +17,10 @@ export interface GatewayEdges {
 
 /** What the conversations with all agents of this controller share beside that. */
 export interface Gateway extends GatewayEdges {
-  /** Does the work when not too much is done for agents at once. */
-  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+  /** As `dispatchRuns`, for one stream. */
+  readonly dispatch: (stream: Lease) => Promise<ToSend | null>;
+  /** As `recordProgress`, for one report on one deployment. */
+  readonly record: (deploymentId: string, report: Report) => Promise<Acknowledgements>;
 }
 
 export interface Patience {

@@ -15,19 +15,13 @@ export class Mailbox<T> {
     this.#wake();
   }
 
-  /** Waits until there is something to take; false once it is closed and empty. */
-  async arrived(signal: AbortSignal): Promise<boolean> {
-    while (this.#waiting.length === 0) {
-      signal.throwIfAborted();
-      if (this.#closed) return false;
-      await this.#arrival(signal);
-    }
-    return true;
-  }
-
   /** Waits until there is something and takes all of it, in order; null once it is closed and empty. */
   async take(signal: AbortSignal): Promise<readonly T[] | null> {
-    if (!(await this.arrived(signal))) return null;
+    while (this.#waiting.length === 0) {
+      signal.throwIfAborted();
+      if (this.#closed) return null;
+      await this.#arrival(signal);
+    }
     const taken = this.#waiting;
     this.#waiting = [];
     return taken;

@@ -3,7 +3,7 @@ import type { Edges } from '../deployments/edges.js';
 import type { DeliveryRow, Ledger, NewDelivery } from '../deployments/ledger.js';
 import { claimDelivery } from './claim-delivery.js';
 import { NO_ANSWERS } from './doubts.js';
-import { inGroups } from './in-groups.js';
+import { inGroups } from '../deployments/in-groups.js';
 import type { PushToQueue } from './join-line.js';
 import type { Judged } from './judge-delivery.js';
 import { knownAsMissed, mayBeKnownAsMissed } from './known-as-missed.js';

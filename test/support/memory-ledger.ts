@@ -17,6 +17,7 @@ import type {
   NewLogChunk,
   NotificationRow,
   QuestionRow,
+  ReportedRun,
   RunChange,
   RunRow,
   StoredEvent,
@@ -381,10 +382,30 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
       return row;
     },
     run: (id) => find(state.runs, (row) => row.id === id),
-    holdReported: ({ agent, epoch, runIds }) => {
-      const runs = state.runs.filter((row) => row.host === agent && runIds.includes(row.id));
-      const leased = state.agents.some(holds(agent, epoch));
-      return Promise.resolve({ runs, leased, now: now() });
+    holdReported: (reports) => {
+      const runs = state.runs.filter((row) =>
+        reports.some(({ agent, runIds }) => row.host === agent && runIds.includes(row.id)),
+      );
+      const hosts = new Set(runs.map((run) => run.host));
+      const leased = reports
+        .filter(({ agent }) => hosts.has(agent))
+        .flatMap(({ agent, epoch }) => state.agents.filter(holds(agent, epoch)));
+      return Promise.resolve({ runs, leased: new Map(leased.map((row) => [row.name, row])), now: now() });
+    },
+    async dispatchPending(streams) {
+      const leased = new Map(
+        streams
+          .filter(({ agent, epoch }) => state.agents.some(holds(agent, epoch)))
+          .map(({ agent, epoch }) => [agent, epoch]),
+      );
+      for (const { id } of state.runs.filter((row) => row.status === 'pending' && leased.has(row.host)))
+        draft.replace(
+          'runs',
+          (row) => row.id === id,
+          (row) => ({ ...row, status: 'dispatched', dispatchedAt: now() }),
+        );
+      const isOpen = ({ status }: RunRow) => status === 'dispatched' || status === 'running';
+      return { runs: state.runs.filter((row) => isOpen(row) && leased.has(row.host)), leased };
     },
     runsOf: (deploymentId) => Promise.resolve(state.runs.filter((row) => row.deploymentId === deploymentId)),
     openRunsOnHost: (host) =>
@@ -404,25 +425,33 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
       );
     },
 
-    async appendEvent({ id, deploymentId }, event) {
-      const last = state.events.findLast((row) => row.runId === id)?.event.seq ?? 0;
-      const known =
-        event.seq > last
-          ? undefined
-          : state.events.find((row) => row.runId === id && row.event.seq === event.seq);
-      if (known !== undefined) return sameBytes(known.event, event) ? 'known' : 'conflict';
-      if (event.seq !== last + 1) return 'gap';
-      const run = state.runs.find((row) => row.id === id);
-      const deployment = state.deployments.find((row) => row.id === deploymentId);
-      if (run === undefined || deployment === undefined) throw new Error(`run ${id} is of no deployment`);
-      const number = deployment.lastNumber + 1;
-      draft.replace(
-        'deployments',
-        (row) => row.id === deploymentId,
-        (row) => ({ ...row, lastNumber: number }),
-      );
-      draft.write('events').push({ number, runId: id, host: run.host, phase: run.phase, event });
-      return 'added';
+    async writeReported({ deploymentId, events, runs }) {
+      for (const event of events) {
+        const run = state.runs.find((row) => row.id === event.runId);
+        const deployment = state.deployments.find((row) => row.id === deploymentId);
+        if (run === undefined || deployment === undefined)
+          throw new Error(`run ${event.runId} is of no deployment`);
+        if (storedEvent(event) !== undefined) throw new Error('there is an event of this number');
+        const number = deployment.lastNumber + 1;
+        draft.replace(
+          'deployments',
+          (row) => row.id === deploymentId,
+          (row) => ({ ...row, lastNumber: number }),
+        );
+        draft.write('events').push({ number, runId: run.id, host: run.host, phase: run.phase, event });
+      }
+      for (const run of runs) {
+        const moved = draft.replace(
+          'runs',
+          (row) => row.id === run.id && row.status === run.from,
+          (row) => reported(row, run),
+        );
+        if (!moved) throw new Error(`a run of ${deploymentId} moved while it was held`);
+      }
+    },
+    knowsEvent: (event) => {
+      const stored = storedEvent(event);
+      return Promise.resolve(stored !== undefined && sameBytes(stored.event, event));
     },
     async eventsOf(deploymentId, after, limit) {
       const mine = new Set(
@@ -430,15 +459,8 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
       );
       return state.events.filter((row) => mine.has(row.runId) && row.number > after).slice(0, limit);
     },
-    async appendLog(chunk) {
-      if (!state.runs.some((row) => row.id === chunk.runId)) throw new Error('the output is of no run');
-      const last = lastLog(state, chunk);
-      const end = endOf(last);
-      if (chunk.offset > end || last?.truncated === true) return end;
-      const fresh = chunk.data.subarray(end - chunk.offset);
-      const ends = chunk.truncated && chunk.offset + chunk.data.length >= end;
-      if (fresh.length > 0 || ends) draft.write('logs').push({ ...chunk, offset: end, data: fresh });
-      return end + fresh.length;
+    async appendLogs(chunks) {
+      return chunks.map(append);
     },
     async logPositions(runId) {
       const mine = state.logs.filter((row) => row.runId === runId);
@@ -516,8 +538,9 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
         leaseExpiresAt: now(),
       }));
     },
-    async setLive(name, live) {
-      draft.replace('agents', agentIs(name), (row) => ({ ...row, live }));
+    async setLive(live) {
+      for (const [name, now] of live)
+        draft.replace('agents', agentIs(name), (row) => ({ ...row, live: now }));
     },
 
     async insertJoinToken(token) {
@@ -719,6 +742,33 @@ function bind(draft: Draft, now: () => Date, wakes: Map<string, WakeTopic>): Led
       ...(rest.cancelReason === undefined ? {} : { cancelAskedAt: now() }),
       ...(dispatched === true ? { dispatchedAt: now() } : {}),
     };
+  }
+
+  function reported(row: RunRow, { from, ...run }: ReportedRun): RunRow {
+    const { cancelReason, cancelAskedAt, dispatchedAt, startedAt, finishedAt } = row;
+    const finishes = from !== run.status && runHasEnded(run.status);
+    return {
+      ...run,
+      ...{ cancelReason, cancelAskedAt, dispatchedAt },
+      startedAt: from === 'dispatched' ? now() : startedAt,
+      finishedAt: finishes ? now() : finishedAt,
+    };
+  }
+
+  function storedEvent({ runId, seq }: RunEvent): StoredEvent | undefined {
+    // What is asked for is among the newest, if it is there at all.
+    return state.events.findLast((row) => row.runId === runId && row.event.seq === seq);
+  }
+
+  function append(chunk: NewLogChunk): number {
+    if (!state.runs.some((row) => row.id === chunk.runId)) throw new Error('the output is of no run');
+    const last = lastLog(state, chunk);
+    const end = endOf(last);
+    if (chunk.offset > end || last?.truncated === true) return end;
+    const fresh = chunk.data.subarray(end - chunk.offset);
+    const ends = chunk.truncated && chunk.offset + chunk.data.length >= end;
+    if (fresh.length > 0 || ends) draft.write('logs').push({ ...chunk, offset: end, data: fresh });
+    return end + fresh.length;
   }
 }
 

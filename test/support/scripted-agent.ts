@@ -1,10 +1,9 @@
 import { Outcome, type RunEvent } from '../../proto/gen/fraisier/v1/agent.js';
 import { StepResult, type Step } from '../../proto/gen/fraisier/v1/plan.js';
-import { dispatchRuns } from '../../controller/deployments/dispatch-runs.js';
 import type { Edges } from '../../controller/deployments/edges.js';
 import type { RunRow } from '../../controller/deployments/ledger.js';
 import { reason } from '../../controller/deployments/reason.js';
-import { recordProgress } from '../../controller/deployments/record-progress.js';
+import { dispatchOne, recordOne } from './one-agent.js';
 import { PREVIOUS } from './builders.js';
 
 /** What a step of the script comes to: fine, or how it ends otherwise. */
@@ -43,7 +42,7 @@ export class ScriptedAgent {
 
   /** Takes and plays every run that is waiting for it; true when there was one. */
   async work(): Promise<boolean> {
-    const { assignments, cancels } = await dispatchRuns(this.edges, this.name, this.epoch);
+    const { assignments, cancels } = await dispatchOne(this.edges, this.name, this.epoch);
     for (const { runId } of cancels) await this.stop(runId);
     const fresh = assignments.filter((assignment) => !this.held.has(assignment.runId));
     for (const { runId } of fresh) await this.play(runId);
@@ -103,6 +102,6 @@ export class ScriptedAgent {
   private async report(run: RunRow, event: Body): Promise<void> {
     const seq = ((await this.edges.ledger.run(run.id))?.lastSeq ?? 0) + 1;
     const value: RunEvent = { runId: run.id, seq, at: await this.edges.ledger.now(), event };
-    await recordProgress(this.edges, { agent: this.name, epoch: this.epoch }, [{ $case: 'event', value }]);
+    await recordOne(this.edges, { agent: this.name, epoch: this.epoch }, [{ $case: 'event', value }]);
   }
 }

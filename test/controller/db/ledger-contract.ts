@@ -16,13 +16,15 @@ import {
   mayMoveRun,
   RUN_MOVES,
 } from '../../../controller/deployments/lifecycle.js';
-import type { DeploymentStatus, RunStatus } from '../../../controller/deployments/lifecycle.js';
+import type { DeploymentStatus, RunPhase, RunStatus } from '../../../controller/deployments/lifecycle.js';
 import { FraisierError, reason } from '../../../proto/error-codes.js';
+import type { RunEvent } from '../../../proto/gen/fraisier/v1/agent.js';
 import { MigrationState, Rollback, type Reason } from '../../../proto/gen/fraisier/v1/plan.js';
 import { until } from '../../support/until.js';
 import { pendingContract } from './pending-contract.js';
 import { queueContract } from './queue-contract.js';
 import {
+  appendLog,
   chunk,
   COMMIT,
   enrolled,
@@ -557,28 +559,83 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
   });
 
   describe('events', () => {
-    it('are added in order, known when repeated, and refused otherwise', async () => {
+    it('are stored in order and known when they are the very same', async () => {
       const run = await pendingRun();
-      const append = async (seq: number, message?: string) =>
-        await appended(run, event(run.id, seq, message));
-      expect(await append(2)).to.equal('gap');
-      expect(await append(0)).to.equal('gap');
-      expect(await append(1)).to.equal('added');
-      expect(await append(1)).to.equal('known');
-      expect(await append(1, 'something else')).to.equal('conflict');
-      expect(await append(3)).to.equal('gap');
-      expect(await append(2)).to.equal('added');
-      expect(await append(1)).to.equal('known');
+      await appended(run, [event(run.id, 1), event(run.id, 2)]);
+      expect(await ledger.knowsEvent(event(run.id, 1))).to.equal(true);
+      expect(await ledger.knowsEvent(event(run.id, 1, 'something else'))).to.equal(false);
+      expect(await ledger.knowsEvent(event(run.id, 3))).to.equal(false);
+      expect(await ledger.knowsEvent(event('nobody', 1))).to.equal(false);
       expect((await ledger.deployment(run.deploymentId))?.lastNumber).to.equal(2);
+    });
+
+    it('of one number are never two', async () => {
+      const run = await pendingRun();
+      await appended(run, [event(run.id, 1)]);
+      expect(await messageOf(appended(run, [event(run.id, 1)]))).not.to.equal(null);
+      expect((await ledger.deployment(run.deploymentId))?.lastNumber).to.equal(1);
+    });
+
+    it('come with what they make of their runs, in one', async () => {
+      const { deploymentId, ...one } = await pendingRun();
+      const other = await ledger.insertRun(newRun(deploymentId, { host: 'web-2' }));
+      await ledger.moveRun(one.id, 'pending', 'dispatched', { dispatched: true });
+      const cancelReason = reason('cancelled', 'ana stopped it');
+      await ledger.moveRun(one.id, 'dispatched', 'dispatched', { cancelReason });
+      const before = (await ledger.run(one.id)) as RunRow;
+      const changed = {
+        status: 'succeeded',
+        lastSeq: 2,
+        reason: reason('run_failed', 'it did'),
+        currentStep: { name: 'stage', startedAt: new Date('2026-05-02T00:00:00Z'), timeoutMs: 7 },
+        previousRelease: 'old',
+        previousProvenGood: true,
+        migration: MigrationState.fromPartial({ revision: '0007' }),
+        liveRelease: 'new',
+        settled: true,
+        unhealthy: true,
+      } as const;
+      const runs = [
+        { ...before, ...changed, from: 'dispatched' as const, cancelReason: null, cancelAskedAt: null },
+        { ...other, lastSeq: 1, from: 'pending' as const },
+      ];
+      const events = [event(one.id, 1), event(other.id, 1), event(one.id, 2)];
+      await ledger.transaction(async (tx) => {
+        await tx.holdDeployment(deploymentId);
+        await tx.writeReported({ deploymentId, events, runs });
+      });
+      const after = (await ledger.run(one.id)) as RunRow;
+      expect(after).to.deep.include({ ...changed, cancelReason, dispatchedAt: before.dispatchedAt });
+      expect([after.startedAt, after.finishedAt].every((at) => at instanceof Date)).to.equal(true);
+      expect(await ledger.run(other.id)).to.deep.equal({ ...other, lastSeq: 1 });
+      const stored = await ledger.eventsOf(deploymentId, 0, 9);
+      expect(stored.map(({ number, runId, event: { seq } }) => [number, runId, seq])).to.deep.equal([
+        [1, one.id, 1],
+        [2, other.id, 1],
+        [3, one.id, 2],
+      ]);
+    });
+
+    it('are refused with all that comes with them when a run is not as it was', async () => {
+      const run = await pendingRun();
+      const { deploymentId } = run;
+      const writing = ledger.transaction(async (tx) => {
+        await tx.holdDeployment(deploymentId);
+        const runs = [{ ...run, lastSeq: 1, from: 'running' as const }];
+        await tx.writeReported({ deploymentId, events: [event(run.id, 1)], runs });
+      });
+      expect(await messageOf(writing)).to.contain('moved while it was held');
+      expect(await ledger.eventsOf(deploymentId, 0, 9)).to.deep.equal([]);
+      expect(await ledger.run(run.id)).to.deep.equal(run);
     });
 
     it('share the numbers of the deployment with its own changes', async () => {
       const run = await pendingRun();
       const other = await ledger.insertRun(newRun(run.deploymentId, { host: 'web-2', phase: 'release' }));
-      await appended(run, event(run.id, 1));
+      await appended(run, [event(run.id, 1)]);
       await ledger.moveDeployment(run.deploymentId, 'queued', 'running');
-      await appended(other, event(other.id, 1));
-      await appended(run, event(run.id, 2, 'second'));
+      await appended(other, [event(other.id, 1)]);
+      await appended(run, [event(run.id, 2, 'second')]);
       const row = (await ledger.deployment(run.deploymentId)) as DeploymentRow;
       expect(row).to.include({ lastNumber: 4, changedNumber: 2 });
       const events = await ledger.eventsOf(run.deploymentId, 0, 10);
@@ -601,47 +658,39 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       const all = runs.flatMap((run) => [1, 2, 3].map((seq) => ({ run, seq })));
       for (const seq of [1, 2, 3]) {
         const now = all.filter((one) => one.seq === seq);
-        expect(
-          await Promise.all(now.map(async ({ run }) => await appended(run, event(run.id, seq)))),
-        ).to.deep.equal(now.map(() => 'added'));
+        await Promise.all(now.map(async ({ run }) => await appended(run, [event(run.id, seq)])));
       }
       const numbers = (await ledger.eventsOf(deploymentId, 0, 100)).map((one) => one.number);
       expect(numbers).to.deep.equal(all.map((_, index) => index + 1));
     });
 
-    it('sent twice at the same time are stored once', async () => {
-      const run = await pendingRun();
-      const results = await Promise.all([1, 2, 3].map(async () => await appended(run, event(run.id, 1))));
-      expect([...results].sort()).to.deep.equal(['added', 'known', 'known']);
-    });
-
     it('of an unknown run are an error', async () => {
       const { deploymentId } = await pendingRun();
-      expect(
-        await messageOf(ledger.appendEvent({ id: 'nobody', deploymentId }, event('nobody', 1))),
-      ).not.to.equal(null);
+      expect(await messageOf(appended({ id: 'nobody', deploymentId }, [event('nobody', 1)]))).not.to.equal(
+        null,
+      );
     });
   });
 
   describe('output', () => {
     it('is appended where it ends, skips what is known, and refuses a gap', async () => {
       const run = await pendingRun();
-      expect(await ledger.appendLog(chunk(run, 0, 'hello '))).to.equal(6);
-      expect(await ledger.appendLog(chunk(run, 6, 'world'))).to.equal(11);
-      expect(await ledger.appendLog(chunk(run, 0, 'hello '))).to.equal(6 + 5);
-      expect(await ledger.appendLog(chunk(run, 6, 'world!!'))).to.equal(13);
-      expect(await ledger.appendLog(chunk(run, 20, 'too far'))).to.equal(13);
-      expect(await ledger.appendLog(chunk(run, 13, ''))).to.equal(13);
+      expect(await appendLog(ledger, chunk(run, 0, 'hello '))).to.equal(6);
+      expect(await appendLog(ledger, chunk(run, 6, 'world'))).to.equal(11);
+      expect(await appendLog(ledger, chunk(run, 0, 'hello '))).to.equal(6 + 5);
+      expect(await appendLog(ledger, chunk(run, 6, 'world!!'))).to.equal(13);
+      expect(await appendLog(ledger, chunk(run, 20, 'too far'))).to.equal(13);
+      expect(await appendLog(ledger, chunk(run, 13, ''))).to.equal(13);
       expect(await ledger.logPositions(run.id)).to.deep.equal([{ step: 'stage', attempt: 1, offset: 13 }]);
     });
 
     it('is counted by run, step and attempt', async () => {
       const run = await pendingRun();
       const other = await ledger.insertRun(newRun(run.deploymentId, { host: 'web-2' }));
-      await ledger.appendLog({ ...chunk(run, 0, 'b'), step: 'stage' });
-      await ledger.appendLog({ ...chunk(run, 0, 'aa'), step: 'fetch' });
-      await ledger.appendLog({ ...chunk(run, 0, 'ccc'), attempt: 2 });
-      await ledger.appendLog(chunk(other, 0, 'dddd'));
+      await appendLog(ledger, { ...chunk(run, 0, 'b'), step: 'stage' });
+      await appendLog(ledger, { ...chunk(run, 0, 'aa'), step: 'fetch' });
+      await appendLog(ledger, { ...chunk(run, 0, 'ccc'), attempt: 2 });
+      await appendLog(ledger, chunk(other, 0, 'dddd'));
       expect(await ledger.logPositions(run.id)).to.have.deep.members([
         { step: 'fetch', attempt: 1, offset: 2 },
         { step: 'stage', attempt: 1, offset: 1 },
@@ -650,30 +699,48 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       expect(await ledger.logPositions('nobody')).to.deep.equal([]);
     });
 
+    it('of several steps is appended together, each where it ends', async () => {
+      const run = await pendingRun();
+      const other = await ledger.insertRun(newRun(run.deploymentId, { host: 'web-2' }));
+      await appendLog(ledger, chunk(run, 0, 'known'));
+      const ends = await ledger.appendLogs([
+        { ...chunk(run, 0, 'first'), attempt: 2 },
+        chunk(other, 3, 'a gap'),
+        chunk(run, 2, 'own and new'),
+        { ...chunk(other, 0, ''), step: 'fetch', truncated: true },
+        { ...chunk(other, 0, 'last'), step: 'restart' },
+      ]);
+      expect(ends).to.deep.equal([5, 0, 13, 0, 4]);
+      expect(await ledger.logPositions(run.id)).to.have.deep.members([
+        { step: 'stage', attempt: 1, offset: 13 },
+        { step: 'stage', attempt: 2, offset: 5 },
+      ]);
+    });
+
     it('that was cut ends there, with or without bytes, however often that is said', async () => {
       const run = await pendingRun();
-      await ledger.appendLog(chunk(run, 0, 'abc'));
-      expect(await ledger.appendLog({ ...chunk(run, 3, ''), truncated: true })).to.equal(3);
-      expect(await ledger.appendLog({ ...chunk(run, 3, ''), truncated: true })).to.equal(3);
-      expect(await ledger.appendLog(chunk(run, 3, 'more'))).to.equal(3);
+      await appendLog(ledger, chunk(run, 0, 'abc'));
+      expect(await appendLog(ledger, { ...chunk(run, 3, ''), truncated: true })).to.equal(3);
+      expect(await appendLog(ledger, { ...chunk(run, 3, ''), truncated: true })).to.equal(3);
+      expect(await appendLog(ledger, chunk(run, 3, 'more'))).to.equal(3);
       const second = { ...chunk(run, 0, 'xyz'), attempt: 2, truncated: true };
-      expect(await ledger.appendLog(second)).to.equal(3);
-      expect(await ledger.appendLog(second)).to.equal(3);
-      expect(await ledger.appendLog({ ...second, offset: 3 })).to.equal(3);
+      expect(await appendLog(ledger, second)).to.equal(3);
+      expect(await appendLog(ledger, second)).to.equal(3);
+      expect(await appendLog(ledger, { ...second, offset: 3 })).to.equal(3);
     });
 
     it('sent twice at the same time is stored once', async () => {
       const run = await pendingRun();
       const ends = await Promise.all(
-        [1, 2, 3, 4].map(async () => await ledger.appendLog(chunk(run, 0, 'same bytes'))),
+        [1, 2, 3, 4].map(async () => await appendLog(ledger, chunk(run, 0, 'same bytes'))),
       );
       expect(ends).to.deep.equal([10, 10, 10, 10]);
-      expect(await ledger.appendLog(chunk(run, 10, '.'))).to.equal(11);
+      expect(await appendLog(ledger, chunk(run, 10, '.'))).to.equal(11);
     });
 
     it('of an unknown run is an error', async () => {
       const { deploymentId } = await pendingRun();
-      expect(await messageOf(ledger.appendLog(chunk({ id: 'nobody', deploymentId }, 0, 'x')))).not.to.equal(
+      expect(await messageOf(appendLog(ledger, chunk({ id: 'nobody', deploymentId }, 0, 'x')))).not.to.equal(
         null,
       );
     });
@@ -713,13 +780,13 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       await ledger.enrolAgent(enrolled());
       const expires = new Date('2027-01-01T00:00:00Z');
       await ledger.setCertificate('web-1', '77', expires);
-      await ledger.setLive('web-1', lease().live);
+      await ledger.setLive(new Map([['web-1', lease().live]]));
       expect(await ledger.agent('web-1')).to.deep.include({
         certificateSerial: '77',
         certificateExpiresAt: expires,
         live: lease().live,
       });
-      await ledger.setLive('web-1', []);
+      await ledger.setLive(new Map([['web-1', []]]));
       expect((await ledger.agent('web-1'))?.live).to.deep.equal([]);
     });
 
@@ -793,13 +860,78 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
       const run = await ledger.insertRun(newRun(deploymentId, { host: 'web-1' }));
       const other = await ledger.insertRun(newRun(deploymentId, { host: 'web-2' }));
       const runIds = [run.id, other.id, 'nobody'];
-      const all = await ledger.holdReported({ agent: 'web-1', epoch: 1, runIds, changing: runIds });
-      expect(all).to.deep.include({ runs: [run], leased: true });
+      const own = { agent: 'web-1', epoch: 1, runIds, changing: runIds };
+      const all = await ledger.holdReported([own]);
+      expect(all.runs).to.deep.equal([run]);
+      expect(all.leased.get('web-1')).to.deep.include({ epoch: 1, live: lease().live });
       expect(all.now.getTime()).to.be.closeTo((await ledger.now()).getTime(), 5_000);
-      const read = await ledger.holdReported({ agent: 'web-1', epoch: 1, runIds: [run.id], changing: [] });
-      expect(read).to.deep.include({ runs: [run], leased: true });
-      const late = await ledger.holdReported({ agent: 'web-1', epoch: 2, runIds: ['nobody'], changing: [] });
-      expect(late).to.deep.include({ runs: [], leased: false });
+      const read = await ledger.holdReported([{ ...own, runIds: [run.id], changing: [] }]);
+      expect(read.runs).to.deep.equal([run]);
+      expect([...read.leased.keys()]).to.deep.equal(['web-1']);
+      const late = await ledger.holdReported([{ ...own, epoch: 2 }]);
+      expect(late).to.deep.include({ runs: [run], leased: new Map() });
+      expect((await ledger.holdReported([{ ...own, runIds: ['nobody'] }])).runs).to.deep.equal([]);
+    });
+
+    it('of several agents are held together, each by its own lease', async () => {
+      const { id: deploymentId } = await ledger.insertDeployment(newDeployment());
+      const hosts = ['web-1', 'web-2', 'web-3'];
+      for (const name of hosts) {
+        await ledger.enrolAgent(enrolled(name));
+        await ledger.takeLease(name, { ...lease(), live: [] });
+      }
+      const runs = await Promise.all(hosts.map((host) => ledger.insertRun(newRun(deploymentId, { host }))));
+      await ledger.revokeAgent('web-3');
+      const [one, two, three] = runs as [RunRow, RunRow, RunRow];
+      const held = await ledger.holdReported([
+        { agent: 'web-1', epoch: 1, runIds: [one.id], changing: [one.id] },
+        // Another one's run, and one's own.
+        { agent: 'web-2', epoch: 1, runIds: [one.id, two.id], changing: [one.id] },
+        { agent: 'web-3', epoch: 1, runIds: [three.id], changing: [] },
+      ]);
+      expect(held.runs).to.have.deep.members(runs);
+      expect([...held.leased.keys()]).to.have.members(['web-1', 'web-2']);
+    });
+
+    it('are dispatched together what waits for them, each by its own epoch', async () => {
+      const { id: deploymentId } = await ledger.insertDeployment(newDeployment());
+      for (const name of ['web-1', 'web-2', 'web-3', 'web-4']) {
+        await ledger.enrolAgent(enrolled(name));
+        await ledger.takeLease(name, lease());
+      }
+      const insert = (host: string, phase: RunPhase) =>
+        ledger.insertRun(newRun(deploymentId, { host, phase }));
+      const [waiting, running, over] = [
+        await insert('web-1', 'release'),
+        await insert('web-1', 'prepare'),
+        await insert('web-1', 'migrate'),
+      ];
+      await ledger.moveRun(running.id, 'pending', 'dispatched', { dispatched: true });
+      await ledger.moveRun(running.id, 'dispatched', 'running', { started: true });
+      await ledger.moveRun(over.id, 'pending', 'cancelled');
+      const other = await insert('web-2', 'prepare');
+      const late = await insert('web-3', 'prepare');
+      const { runs, leased } = await ledger.dispatchPending([
+        { agent: 'web-1', epoch: 1 },
+        { agent: 'web-1', epoch: 0 },
+        { agent: 'web-2', epoch: 1 },
+        { agent: 'web-3', epoch: 0 },
+        { agent: 'web-4', epoch: 1 },
+      ]);
+      expect(runs.map(({ id, status }) => [id, status])).to.deep.equal([
+        [waiting.id, 'dispatched'],
+        [running.id, 'running'],
+        [other.id, 'dispatched'],
+      ]);
+      expect(runs[0]).to.deep.equal(await ledger.run(waiting.id));
+      expect(runs[0]?.dispatchedAt).to.be.instanceOf(Date);
+      expect([...leased]).to.have.deep.members([
+        ['web-1', 1],
+        ['web-2', 1],
+        ['web-4', 1],
+      ]);
+      expect((await ledger.run(late.id))?.status).to.equal('pending');
+      expect(await ledger.dispatchPending([])).to.deep.equal({ runs: [], leased: new Map() });
     });
 
     it('keep their lease while a transaction holds it', async () => {
@@ -1209,10 +1341,13 @@ export function ledgerContract(open: () => Promise<OpenLedger>): void {
   }
 
   /** As a caller does it: with the deployment's row held. */
-  async function appended(run: RunRow, what: ReturnType<typeof event>): Promise<string> {
-    return await ledger.transaction(async (tx) => {
-      await tx.holdDeployment(run.deploymentId);
-      return await tx.appendEvent(run, what);
+  async function appended(
+    { deploymentId }: Pick<RunRow, 'id' | 'deploymentId'>,
+    events: readonly RunEvent[],
+  ): Promise<void> {
+    await ledger.transaction(async (tx) => {
+      await tx.holdDeployment(deploymentId);
+      await tx.writeReported({ deploymentId, events, runs: [] });
     });
   }
 

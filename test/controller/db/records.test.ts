@@ -9,7 +9,7 @@ import { FraisierError } from '../../../proto/error-codes.js';
 import { testDatabase } from '../../support/database.js';
 import type { TestDatabase } from '../../support/database.js';
 import { until } from '../../support/until.js';
-import { chunk, newDelivery, newDeployment, newRun } from './samples.js';
+import { appendLog, chunk, newDelivery, newDeployment, newRun } from './samples.js';
 
 const EVERY = { fraise: null, since: null };
 const ALL = { fraise: null, environment: null, since: null, cursor: null, limit: 100 };
@@ -255,10 +255,10 @@ describe('the records', function () {
       const { id } = await ledger.insertDeployment(newDeployment());
       const web1 = await ledger.insertRun(newRun(id));
       const web2 = await ledger.insertRun(newRun(id, { host: 'web-2' }));
-      await ledger.appendLog(chunk(web1, 0, 'a'));
-      await ledger.appendLog(chunk(web2, 0, 'b'));
-      await ledger.appendLog({ ...chunk(web1, 1, 'c'), truncated: true });
-      await ledger.appendLog({ ...chunk(web1, 0, 'd'), step: 'fetch', attempt: 2 });
+      await appendLog(ledger, chunk(web1, 0, 'a'));
+      await appendLog(ledger, chunk(web2, 0, 'b'));
+      await appendLog(ledger, { ...chunk(web1, 1, 'c'), truncated: true });
+      await appendLog(ledger, { ...chunk(web1, 0, 'd'), step: 'fetch', attempt: 2 });
       const query: LogQuery = { deploymentId: id, host: null, step: null, after: 0, limit: 100 };
       const all = await records.logs(query);
       expect(all.map(textOf)).to.deep.equal(['a', 'b', 'c', 'd']);
@@ -289,12 +289,12 @@ describe('the records', function () {
       const { promise: mayCommit, resolve: commit } = signal();
       const { promise: written, resolve: write } = signal();
       const slowly = ledger.transaction(async (tx) => {
-        await tx.appendLog(chunk(slow, 0, 'first number, last commit'));
+        await appendLog(tx, chunk(slow, 0, 'first number, last commit'));
         write();
         await mayCommit;
       });
       await written;
-      await ledger.appendLog(chunk(quick, 0, 'second number'));
+      await appendLog(ledger, chunk(quick, 0, 'second number'));
       const reading = records.logs({ deploymentId: id, host: null, step: null, after: 0, limit: 100 });
       await until('the reader to wait', async () => {
         const rows = await select(
@@ -314,8 +314,8 @@ describe('the records', function () {
       const run = await ledger.insertRun(newRun(id));
       const second: Promise<number>[] = [];
       await ledger.transaction(async (tx) => {
-        expect(await tx.appendLog(chunk(run, 0, 'first'))).to.equal(5);
-        second.push(ledger.appendLog(chunk(run, 0, 'first and more')));
+        expect(await appendLog(tx, chunk(run, 0, 'first'))).to.equal(5);
+        second.push(appendLog(ledger, chunk(run, 0, 'first and more')));
         await until('the second to wait', async () => {
           const rows = await select(
             db,
@@ -325,16 +325,16 @@ describe('the records', function () {
         });
       });
       expect(await Promise.all(second)).to.deep.equal([5]);
-      expect(await ledger.appendLog(chunk(run, 0, 'first and more'))).to.equal(14);
+      expect(await appendLog(ledger, chunk(run, 0, 'first and more'))).to.equal(14);
     });
 
     it('only later when a writer takes too long', async () => {
       const { id } = await ledger.insertDeployment(newDeployment());
       const run = await ledger.insertRun(newRun(id));
       const query = { deploymentId: id, host: null, step: null, after: 0, limit: 100 };
-      await ledger.appendLog(chunk(run, 0, 'a'));
+      await appendLog(ledger, chunk(run, 0, 'a'));
       await ledger.transaction(async (tx) => {
-        await tx.appendLog(chunk(run, 1, 'b'));
+        await appendLog(tx, chunk(run, 1, 'b'));
         expect(await records.logs(query)).to.deep.equal([]);
       });
       expect((await records.logs(query)).map(textOf)).to.deep.equal(['a', 'b']);

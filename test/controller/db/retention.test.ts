@@ -5,7 +5,7 @@ import { removeOld, type Keeping } from '../../../controller/db/retention.js';
 import type { Ledger } from '../../../controller/deployments/ledger.js';
 import { testDatabase, type TestDatabase } from '../../support/database.js';
 import { until } from '../../support/until.js';
-import { chunk, newDelivery, newDeployment, newRun } from './samples.js';
+import { appendLog, chunk, newDelivery, newDeployment, newRun } from './samples.js';
 
 const DAY_MS = 86_400_000;
 const FOR_EVER: Keeping = {
@@ -117,7 +117,7 @@ describe('what is no longer kept', function () {
     for (const fraise of ['running', 'ended']) {
       const { id } = await ledger.insertDeployment(newDeployment({ fraise }));
       const run = await ledger.insertRun(newRun(id));
-      await ledger.appendLog(chunk({ id: run.id, deploymentId: id }, 0, 'hello'));
+      await appendLog(ledger, chunk({ id: run.id, deploymentId: id }, 0, 'hello'));
       ids.push(id);
     }
     await ledger.moveDeployment(ids[1] ?? '', 'queued', 'cancelled', { finished: true });

@@ -5,6 +5,7 @@ import type {
   NewLease,
   NewLogChunk,
   NewRun,
+  Ledger,
 } from '../../../controller/deployments/ledger.js';
 import { Outcome, RunEvent } from '../../../proto/gen/fraisier/v1/agent.js';
 import { DeploymentPlan, Step } from '../../../proto/gen/fraisier/v1/plan.js';
@@ -136,4 +137,10 @@ export function newDelivery(more: Partial<NewDelivery> = {}): NewDelivery {
     originalId: null,
     ...more,
   };
+}
+
+/** Where its step's output ends then. */
+export async function appendLog(ledger: Pick<Ledger, 'appendLogs'>, chunk: NewLogChunk): Promise<number> {
+  const [end] = await ledger.appendLogs([chunk]);
+  return end as number;
 }

@@ -242,16 +242,23 @@ describe('the status of an environment', () => {
 
   it('is away with the time since when, and what the record says is there', async () => {
     const edges = await memoryEdges();
-    await edges.ledger.setLive('web-1', [
-      {
-        fraise: 'checkout',
-        environment: 'production',
-        appPath: '/srv/checkout',
-        release: 'abc',
-        provenGood: true,
-        origin: '',
-      },
-    ]);
+    await edges.ledger.setLive(
+      new Map([
+        [
+          'web-1',
+          [
+            {
+              fraise: 'checkout',
+              environment: 'production',
+              appPath: '/srv/checkout',
+              release: 'abc',
+              provenGood: true,
+              origin: '',
+            },
+          ],
+        ],
+      ]),
+    );
     edges.pass(4000);
     const looks = await environmentStatus(edges, { fraise: '', environment: '' });
     expect(looks.map((look) => look.environment)).to.deep.equal(['production', 'staging']);

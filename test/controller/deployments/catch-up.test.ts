@@ -42,7 +42,7 @@ describe('hosts that were left behind', () => {
   it('are tried once: what failed on them is for somebody to look at', async () => {
     const { edges } = await leftOut(CATCHING);
     await returns(edges, 'web-2');
-    await edges.ledger.setLive('web-2', []);
+    await edges.ledger.setLive(new Map([['web-2', []]]));
     const [made] = await catchUp(edges);
     await play(edges, made?.id ?? '', [
       new ScriptedAgent(edges, 'web-2', 2, (step) => (step.name === 'health' ? 'failed' : 'succeeded')),
@@ -81,7 +81,7 @@ describe('hosts that were left behind', () => {
       provenGood: true,
       origin: '',
     };
-    await edges.ledger.setLive('web-2', [{ ...live, release: COMMIT }]);
+    await edges.ledger.setLive(new Map([['web-2', [{ ...live, release: COMMIT }]]]));
     expect(await catchUp(edges), 'somebody did it by hand').to.deep.equal([]);
   });
 

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
+import { dispatchOne } from '../../support/one-agent.js';
 import { advance } from '../../../controller/deployments/advance.js';
 import { causesOf, nextOf } from '../../../controller/deployments/causes.js';
 import type { Situation } from '../../../controller/deployments/decide.js';
-import { dispatchRuns } from '../../../controller/deployments/dispatch-runs.js';
 import { explain } from '../../../controller/deployments/explain.js';
 import type { DeploymentRow, RunRow } from '../../../controller/deployments/ledger.js';
 import { lockFraise } from '../../../controller/deployments/lock-fraise.js';
@@ -140,7 +140,7 @@ describe('asking why', () => {
     const edges = await memoryEdges();
     const first = await request(edges);
     await advance(edges, first);
-    await dispatchRuns(edges, 'web-1', 1);
+    await dispatchOne(edges, 'web-1', 1);
     const second = await request(edges);
     await advance(edges, second);
     const told = await ask(edges);

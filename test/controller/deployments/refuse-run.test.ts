@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { advance } from '../../../controller/deployments/advance.js';
-import { dispatchRuns } from '../../../controller/deployments/dispatch-runs.js';
 import type { RunRow } from '../../../controller/deployments/ledger.js';
-import { recordProgress } from '../../../controller/deployments/record-progress.js';
+import { dispatchOne, recordOne } from '../../support/one-agent.js';
 import { refuseRun } from '../../../controller/deployments/refuse-run.js';
 import { reason } from '../../../controller/deployments/reason.js';
 import { memoryEdges, type MemoryEdges } from '../../support/memory-edges.js';
@@ -42,7 +41,7 @@ describe('a run that its host cannot take on', () => {
     expect((await ask('web-1', run.id, epoch + 1)).code).to.equal('agent_replaced');
     const started = { $case: 'runStarted' as const, value: { bootId: '' } };
     const value = { runId: run.id, seq: 1, at: new Date(0), event: started };
-    await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value }]);
+    await recordOne(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value }]);
     expect((await ask('web-1', run.id)).code).to.equal('protocol_violation');
     expect((await edges.ledger.run(run.id))?.status).to.equal('running');
   });
@@ -53,7 +52,7 @@ async function dispatched(): Promise<{ edges: MemoryEdges; run: RunRow; epoch: n
   const edges = await memoryEdges();
   const { id } = await edges.ledger.insertDeployment(newDeployment({ id: edges.newId('d') }));
   await advance(edges, id);
-  await dispatchRuns(edges, 'web-1', 1);
+  await dispatchOne(edges, 'web-1', 1);
   const [run] = await edges.ledger.openRunsOnHost('web-1');
   if (run === undefined) throw new Error('nothing was dispatched');
   return { edges, run, epoch: 1 };

@@ -1,12 +1,13 @@
 import { expect } from 'chai';
+import { dispatchRuns } from '../../../controller/deployments/dispatch-runs.js';
+import { recordProgress, type ProgressMessage } from '../../../controller/deployments/record-progress.js';
 import { FraisierError } from '../../../proto/error-codes.js';
 import { advance } from '../../../controller/deployments/advance.js';
 import { applyConfiguration } from '../../../controller/deployments/apply-configuration.js';
 import { configuredFor, currentConfiguration } from '../../../controller/deployments/configuration.js';
-import { dispatchRuns } from '../../../controller/deployments/dispatch-runs.js';
 import { lockFraise } from '../../../controller/deployments/lock-fraise.js';
 import { listFraises } from '../../../controller/deployments/list-fraises.js';
-import { recordProgress } from '../../../controller/deployments/record-progress.js';
+import { dispatchOne, recordOne } from '../../support/one-agent.js';
 import { resumeRuns } from '../../../controller/deployments/resume-runs.js';
 import { cancelDeployment, continueDeployment } from '../../../controller/deployments/steer-deployment.js';
 import { summarize } from '../../../controller/deployments/summary.js';
@@ -306,12 +307,12 @@ describe('a deployment, through the use cases', () => {
 describe('the summary, read from the ledger', () => {
   it('reads every event, page after page, and knows no deployment that is not there', async () => {
     const { edges, run, epoch } = await dispatched();
-    await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
+    await recordOne(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
     const notes = Array.from({ length: 1500 }, (_, index): RunEvent => {
       const value = { step: 'fetch', attempt: 1, code: 'x', message: '', facts: {} };
       return { runId: run.id, seq: index + 2, at: new Date(0), event: { $case: 'stepNote', value } };
     });
-    await recordProgress(
+    await recordOne(
       edges,
       { agent: 'web-1', epoch },
       notes.map((value) => ({ $case: 'event', value })),
@@ -321,7 +322,7 @@ describe('the summary, read from the ledger', () => {
       value: { step: 'fetch', attempt: 3, bootId: '' },
     };
     const last: RunEvent = { runId: run.id, seq: 1502, at: new Date(0), event: start };
-    await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: last }]);
+    await recordOne(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: last }]);
     const summary = await summarize(edges, run.deploymentId);
     expect(summary?.hosts[0]?.steps.find((step) => step.name === 'fetch')?.attempts).to.equal(3);
     expect(await summarize(edges, 'd_0')).to.equal(null);
@@ -356,7 +357,7 @@ describe('recording what an agent reports', () => {
     ];
     const told = happenings.map((event, at) => ({ runId: run.id, seq: at + 1, at: new Date(0), event }));
     for (const messages of [[log], ...told.map((value) => [{ $case: 'event' as const, value }])])
-      await recordProgress(edges, { agent: 'web-1', epoch }, messages);
+      await recordOne(edges, { agent: 'web-1', epoch }, messages);
     expect(heard).to.deep.equal(['logs', 'events', 'deployment', 'events']);
   });
 
@@ -365,17 +366,17 @@ describe('recording what an agent reports', () => {
     const event = started(run);
     const lease = { agent: 'web-1', epoch };
     const messages = [{ $case: 'event' as const, value: event }];
-    expect((await recordProgress(edges, lease, messages)).acks).to.deep.equal([{ runId: run.id, seq: 1 }]);
-    expect((await recordProgress(edges, lease, messages)).acks).to.deep.equal([{ runId: run.id, seq: 1 }]);
+    expect((await recordOne(edges, lease, messages)).acks).to.deep.equal([{ runId: run.id, seq: 1 }]);
+    expect((await recordOne(edges, lease, messages)).acks).to.deep.equal([{ runId: run.id, seq: 1 }]);
     expect(edges.memory.state().events).to.have.length(1);
   });
 
   it('refuses other content, a gap, an illegal move, another host’s run and an unknown one (row 5)', async () => {
     const { edges, run, epoch } = await dispatched();
     const send = (event: RunEvent, agent = 'web-1') =>
-      refused(recordProgress(edges, { agent, epoch }, [{ $case: 'event', value: event }]));
+      refused(recordOne(edges, { agent, epoch }, [{ $case: 'event', value: event }]));
     expect((await send({ ...started(run), seq: 2 }))?.message).to.contain('but 0 is the last one known');
-    await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
+    await recordOne(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
     expect((await send({ ...started(run), at: new Date(1) }))?.message).to.contain('with other content');
     expect((await send({ ...started(run), seq: 2 }))?.message).to.contain('reports the start of');
     expect((await send({ ...started(run), seq: 2 }, 'web-2'))?.message).to.contain('not its own');
@@ -387,17 +388,79 @@ describe('recording what an agent reports', () => {
     const { edges, run, epoch } = await dispatched();
     const stale = { agent: 'web-1', epoch: epoch - 1 };
     expect(
-      (await refused(recordProgress(edges, stale, [{ $case: 'event', value: started(run) }])))?.code,
+      (await refused(recordOne(edges, stale, [{ $case: 'event', value: started(run) }])))?.code,
     ).to.equal('agent_replaced');
-    expect((await refused(dispatchRuns(edges, 'web-1', epoch - 1)))?.code).to.equal('agent_replaced');
+    expect(await dispatchRuns(edges, [stale])).to.deep.equal([null]);
+  });
+
+  it('of several agents is one transaction, in which each speaks for its own newest stream alone', async () => {
+    const { edges, run, epoch } = await dispatched();
+    await dispatchOne(edges, 'web-2', 1);
+    const other = (await edges.ledger.openRunsOnHost('web-2'))[0] as RunRow;
+    let transactions = 0;
+    const { ledger } = edges;
+    const counted = {
+      ledger: {
+        ...bound(ledger),
+        transaction: <T>(work: Parameters<typeof ledger.transaction<T>>[0]) => {
+          transactions += 1;
+          return ledger.transaction(work);
+        },
+      },
+    };
+    const one = { agent: 'web-1', epoch, messages: [{ $case: 'event' as const, value: started(run) }] };
+    const two = { agent: 'web-2', epoch: 1, messages: [{ $case: 'event' as const, value: started(other) }] };
+    for (const wrong of [
+      { ...two, epoch: 0 },
+      { ...one, agent: 'web-2', epoch: 1 },
+    ])
+      expect(await refused(recordProgress(counted, [one, wrong]))).not.to.equal(null);
+    const replaced = { ...one, epoch: epoch - 1 };
+    expect((await refused(recordProgress(counted, [one, replaced])))?.code).to.equal('agent_replaced');
+    expect(edges.memory.state().events).to.deep.equal([]);
+    transactions = 0;
+    const acknowledged = await recordProgress(counted, [one, two]);
+    expect(acknowledged.map(({ acks }) => acks)).to.deep.equal([
+      [{ runId: run.id, seq: 1 }],
+      [{ runId: other.id, seq: 1 }],
+    ]);
+    expect([transactions, edges.memory.state().events.length]).to.deep.equal([1, 2]);
+  });
+
+  it('joins small pieces of output, keeps the order of steps, and stores no more than 64 kB as one', async () => {
+    const { edges, run, epoch } = await dispatched();
+    const log = (step: string, offset: number, data: string, truncated = false): ProgressMessage => ({
+      $case: 'log',
+      value: { ...chunk(run, step, offset, data), truncated },
+    });
+    const large = 'x'.repeat(64 * 1024 - 2);
+    const { logAcks } = await recordOne(edges, { agent: 'web-1', epoch }, [
+      log('fetch', 0, 'a'),
+      log('fetch', 1, 'b'),
+      log('fetch', 2, large),
+      log('fetch', 2 + large.length, 'c'),
+      log('stage', 0, 'd'),
+      log('fetch', 1, 'b'),
+      log('stage', 1, 'e', true),
+      log('stage', 2, 'never'),
+    ]);
+    const stored = edges.memory.state().logs.map(({ step, offset, data }) => [step, offset, data.length]);
+    expect(stored).to.deep.equal([
+      ['fetch', 0, 64 * 1024],
+      ['fetch', 64 * 1024, 1],
+      ['stage', 0, 1],
+      ['stage', 1, 1],
+    ]);
+    expect(logAcks.map(({ step, offset }) => [step, offset])).to.deep.equal([
+      ['fetch', 64 * 1024 + 1],
+      ['stage', 2],
+    ]);
   });
 
   it('keeps output by offset, skipping what it has and refusing a gap', async () => {
     const { edges, run, epoch } = await dispatched();
     const send = (offset: number, text: string, step = 'fetch') =>
-      recordProgress(edges, { agent: 'web-1', epoch }, [
-        { $case: 'log', value: chunk(run, step, offset, text) },
-      ]);
+      recordOne(edges, { agent: 'web-1', epoch }, [{ $case: 'log', value: chunk(run, step, offset, text) }]);
     expect((await send(0, 'hello ')).logAcks[0]?.offset).to.equal(6);
     expect((await send(3, 'lo world')).logAcks[0]?.offset).to.equal(11);
     expect((await refused(send(20, 'x')))?.message).to.contain('only 11 bytes are known');
@@ -410,7 +473,7 @@ describe('recording what an agent reports', () => {
   it('records what comes after a run was given up, and changes nothing else', async () => {
     const { edges, run, epoch } = await dispatched();
     await edges.ledger.moveRun(run.id, 'dispatched', 'lost', { reason: reason('host_lost', 'gone') });
-    await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
+    await recordOne(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
     const after = await edges.ledger.run(run.id);
     expect([after?.status, after?.lastSeq]).to.deep.equal(['lost', 1]);
   });
@@ -423,11 +486,17 @@ describe('recording what an agent reports', () => {
       ledger: {
         ...bound(ledger),
         transaction: (work) =>
-          ledger.transaction((tx) => work({ ...bound(tx), moveRun: () => Promise.resolve(false) })),
+          ledger.transaction((tx) =>
+            work({
+              ...bound(tx),
+              writeReported: (told) =>
+                tx.writeReported({ ...told, runs: told.runs.map((one) => ({ ...one, from: 'lost' })) }),
+            }),
+          ),
       },
     };
     const message = { $case: 'event' as const, value: started(run) };
-    const failure = await recordProgress(stuck, { agent: 'web-1', epoch }, [message]).catch(
+    const failure = await recordOne(stuck, { agent: 'web-1', epoch }, [message]).catch(
       (error: unknown) => error,
     );
     expect(String(failure)).to.contain('moved while it was held');
@@ -437,7 +506,7 @@ describe('recording what an agent reports', () => {
 describe('an agent that comes back', () => {
   it('is told where each run goes on, and which are over', async () => {
     const { edges, run, epoch } = await dispatched();
-    await recordProgress(edges, { agent: 'web-1', epoch }, [
+    await recordOne(edges, { agent: 'web-1', epoch }, [
       { $case: 'event', value: started(run) },
       { $case: 'log', value: chunk(run, 'fetch', 0, 'abc') },
     ]);
@@ -454,7 +523,7 @@ describe('an agent that comes back', () => {
 
   it('without a run it had begun leaves that run interrupted', async () => {
     const { edges, run, epoch } = await dispatched();
-    await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
+    await recordOne(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
     await resumeRuns(edges, { agent: 'web-1', epoch }, Hello.fromPartial({}));
     const after = await edges.ledger.run(run.id);
     expect([after?.status, after?.reason?.code]).to.deep.equal(['interrupted', 'agent_forgot_run']);
@@ -464,7 +533,7 @@ describe('an agent that comes back', () => {
     const { edges, run, epoch } = await dispatched();
     await cancelDeployment(edges, run.deploymentId, ANA);
     await advance(edges, run.deploymentId);
-    const { assignments, cancels } = await dispatchRuns(edges, 'web-1', epoch);
+    const { assignments, cancels } = await dispatchOne(edges, 'web-1', epoch);
     expect(assignments.map((one) => one.runId)).to.deep.equal([run.id]);
     expect(cancels.map((one) => [one.runId, one.reason?.code])).to.deep.equal([[run.id, 'cancelled']]);
   });
@@ -490,7 +559,7 @@ describe('an agent that comes back', () => {
 
   it('has no say any more once a newer connection took over: what it did not know is not lost', async () => {
     const { edges, run, epoch } = await dispatched();
-    await recordProgress(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
+    await recordOne(edges, { agent: 'web-1', epoch }, [{ $case: 'event', value: started(run) }]);
     const late = resumeRuns(edges, { agent: 'web-1', epoch: epoch - 1 }, Hello.fromPartial({}));
     expect(await refused(late)).to.include({ code: 'agent_replaced' });
     expect((await edges.ledger.run(run.id))?.status).to.equal('running');
@@ -508,7 +577,7 @@ describe('an agent that comes back', () => {
   it('is told again what it has not begun', async () => {
     const { edges, run, epoch } = await dispatched();
     await resumeRuns(edges, { agent: 'web-1', epoch }, Hello.fromPartial({}));
-    const { assignments } = await dispatchRuns(edges, 'web-1', epoch);
+    const { assignments } = await dispatchOne(edges, 'web-1', epoch);
     expect(assignments.map((assignment) => assignment.runId)).to.deep.equal([run.id]);
     expect(assignments[0]?.steps.map((step) => step.name)).to.include('preflight');
   });
@@ -623,7 +692,7 @@ async function dispatched(): Promise<{ edges: MemoryEdges; run: RunRow; epoch: n
   const edges = await memoryEdges();
   const { id } = await queue(edges);
   await advance(edges, id);
-  await dispatchRuns(edges, 'web-1', 1);
+  await dispatchOne(edges, 'web-1', 1);
   const [run] = await edges.ledger.openRunsOnHost('web-1');
   if (run === undefined) throw new Error('nothing was dispatched');
   return { edges, run, epoch: 1 };
@@ -651,6 +720,6 @@ function bound(ledger: MemoryEdges['ledger']): MemoryEdges['ledger'] {
 }
 
 const LEDGER_FUNCTIONS = (
-  'run holdReported runsOf insertRun moveRun appendEvent appendLog now wake agent agents setLive holdLease ' +
+  'run holdReported runsOf insertRun moveRun writeReported knowsEvent appendLogs now wake agent agents setLive holdLease ' +
   'deployment holdFraise holdDeployment moveDeployment unfinishedDeployments configurationRevision lockOn outbox'
 ).split(' ');

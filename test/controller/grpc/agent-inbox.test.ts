@@ -5,6 +5,7 @@ import { handleMessages } from '../../../controller/grpc/agent-messages.js';
 import type { Gateway } from '../../../controller/grpc/gateway-edges.js';
 import { Mailbox } from '../../../controller/grpc/mailbox.js';
 import { untilOneEnds } from '../../../controller/grpc/until-one-ends.js';
+import { streamRuns } from '../../../controller/grpc/stream-runs.js';
 import { openWakeSignal } from '../../../controller/grpc/wake-signal.js';
 import { afterRealTime } from '../../../controller/deployments/edges.js';
 import type { WakeTopic } from '../../../controller/deployments/ledger.js';
@@ -63,30 +64,28 @@ describe('what an agent says', () => {
     expect(call.isPaused).to.equal(true);
   });
 
-  it('waits for its turn within that bound, and is then recorded in one transaction', async () => {
+  it('waits to be recorded within that bound, all in one report', async () => {
     const { call, inbox } = fed();
-    let transactions = 0;
-    const ledger = {
-      transaction: () => {
-        transactions += 1;
-        return Promise.resolve({ acks: [], logAcks: [] });
-      },
-    };
+    const reports: number[] = [];
     let begin = (): void => undefined;
     const turn = new Promise<void>((come) => (begin = come));
-    const inTurn = <T>(work: () => Promise<T>): Promise<T> => turn.then(work);
-    const deps = { edges: { ledger }, inTurn } as unknown as Gateway;
-    const stream = { agent: 'web-1', epoch: 1 };
+    const record: Gateway['record'] = async (_, { messages }) => {
+      await turn;
+      reports.push(messages.length);
+      return { acks: [], logAcks: [] };
+    };
+    const stream = { agent: 'web-1', epoch: 1, runs: streamRuns({ run: () => Promise.resolve(null) }) };
+    const deps = { record } as unknown as Gateway;
     const handled = handleMessages(deps, stream, inbox, () => Promise.resolve(), never);
-    for (let message = 0; message < 256; message += 1) {
+    for (let message = 0; message < 257; message += 1) {
       call.feed(log(1));
       await new Promise(setImmediate);
     }
-    expect([call.isPaused, transactions]).to.deep.equal([true, 0]);
+    expect([call.isPaused, reports]).to.deep.equal([true, []]);
     begin();
     inbox.close();
     await handled;
-    expect([call.isPaused, transactions]).to.deep.equal([false, 1]);
+    expect([call.isPaused, reports]).to.deep.equal([false, [1, 256]]);
   });
 
   it('does not let a ping wait behind a flood', async () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { advance } from '../../../controller/deployments/advance.js';
-import { recordProgress } from '../../../controller/deployments/record-progress.js';
+import { appendLog } from '../db/samples.js';
+import { recordOne } from '../../support/one-agent.js';
 import type { Edges } from '../../../controller/deployments/edges.js';
 import type { WatchEvent } from '../../../proto/gen/fraisier/v1/control.js';
 import { SAMPLE_CONFIGURATION } from '../../support/memory-edges.js';
@@ -95,7 +96,7 @@ describe('watching a deployment', () => {
       const note = { step: 'prune', attempt: 1, code: 'waiting', message: 'late', facts: {} };
       const event = { ...late, event: { $case: 'stepNote' as const, value: note } };
       const stream = { agent: run?.host ?? '', epoch: 1 };
-      await recordProgress(lab.edges, stream, [{ $case: 'event', value: event }]);
+      await recordOne(lab.edges, stream, [{ $case: 'event', value: event }]);
       const kinds = (await lab.local.collect(watch(lab))).slice(-2).map((told) => told.event?.$case);
       expect(kinds).to.deep.equal(['deployment', 'host']);
     }));
@@ -136,7 +137,7 @@ describe('the output of a deployment', () => {
     const data = Buffer.from(text);
     await ledger.transaction(async (tx) => {
       const chunk = { runId: run?.id ?? '', deploymentId: 'd_1', step: 'fetch', attempt: 1, offset, data };
-      await tx.appendLog({ ...chunk, truncated: false });
+      await appendLog(tx, { ...chunk, truncated: false });
       await tx.wake({ about: 'logs', deploymentId: 'd_1' });
     });
   }

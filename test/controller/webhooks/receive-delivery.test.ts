@@ -347,9 +347,9 @@ for (const [name, open] of STORES) {
             'unknown_repository',
           );
           const origin = 'git@github.com:acme/shop.git';
-          await store.ledger.setLive('web-1', [
-            LiveFraise.fromPartial({ fraise: 'old', environment: 'x', origin }),
-          ]);
+          await store.ledger.setLive(
+            new Map([['web-1', [LiveFraise.fromPartial({ fraise: 'old', environment: 'x', origin })]]]),
+          );
           expect((await send(aPush({ branch: 'main' }))).status).to.equal(202);
           await store.ledger.revokeAgent('web-1');
           expect((await send(aPush({ branch: 'main' }))).body).to.include({ status: 'ignored' });

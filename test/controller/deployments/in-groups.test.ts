@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { inGroups } from '../../../controller/webhooks/in-groups.js';
+import { inGroups, inGroupsByKey } from '../../../controller/deployments/in-groups.js';
 
 const LIMITS = { most: 64, heaviest: 100, weigh: (item: string) => item.length };
 
@@ -55,5 +55,40 @@ describe('what is done in groups', () => {
       'c!',
     ]);
     expect(groups).to.deep.equal([['a'], ['b'], ['c']]);
+  });
+
+  it('is told together when it failed for what is nobody’s fault', async () => {
+    const { act, groups } = recording();
+    const put = inGroups(act, { ...LIMITS, isOfOne: () => false });
+    const answers = await Promise.allSettled(['a', 'b', 'bad', 'c'].map(put));
+    expect(answers.map(({ status }) => status)).to.deep.equal([
+      'fulfilled',
+      'rejected',
+      'rejected',
+      'rejected',
+    ]);
+    expect(groups).to.deep.equal([['a']]);
+  });
+
+  it('of one key neither waits for another’s nor is done with it', async () => {
+    const groups: string[][] = [];
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const put = inGroupsByKey(async (group: readonly string[]) => {
+      if (group.includes('held')) await held;
+      groups.push([...group]);
+      return group;
+    }, LIMITS);
+    const first = ['held', 'a', 'b'].map((item) => put('one', item));
+    expect(await Promise.all(['c', 'd', 'e'].map((item) => put('other', item)))).to.deep.equal([
+      'c',
+      'd',
+      'e',
+    ]);
+    expect(groups).to.deep.equal([['c'], ['d', 'e']]);
+    release();
+    expect(await Promise.all(first)).to.deep.equal(['held', 'a', 'b']);
+    expect(groups.slice(2)).to.deep.equal([['held'], ['a', 'b']]);
+    expect(await put('one', 'f')).to.equal('f');
   });
 });
