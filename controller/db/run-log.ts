@@ -31,19 +31,22 @@ interface Row {
 /**
  * In the order of numbers, which within an attempt is that of offsets, and on one host that of steps and runs. Whoever
  * goes on after the last number it got misses nothing: numbers that a transaction under way may still fill are waited
- * for. Empty after 2 s of waiting; then ask again.
+ * for. Empty after 2 s of waiting; then ask again. At least one when there is any, however large.
  */
 export async function logs(db: Db, query: LogQuery): Promise<readonly StoredLog[]> {
   const settled = await settledNumber(db, query.deploymentId);
   const rows = await select<Row>(
     db,
-    `select chunk.number, chunk.run_id, run.host, run.phase, chunk.step, chunk.attempt, chunk.start_offset,
-            chunk.data, chunk.truncated, chunk.stored_at
-       from tb_run_log chunk join tb_host_run run on run.id = chunk.run_id
-      where chunk.deployment_id = ? and chunk.number > ? and chunk.number <= ?
-        and (?::text is null or run.host = ?) and (?::text is null or chunk.step = ?)
-      order by chunk.number limit ?`,
-    [query.deploymentId, query.after, settled, query.host, query.host, query.step, query.step, query.limit],
+    `select * from (
+       select chunk.number, chunk.run_id, run.host, run.phase, chunk.step, chunk.attempt, chunk.start_offset,
+              chunk.data, chunk.truncated, chunk.stored_at,
+              sum(length(chunk.data)) over (order by chunk.number) - length(chunk.data) as bytes_before
+         from tb_run_log chunk join tb_host_run run on run.id = chunk.run_id
+        where chunk.deployment_id = :deploymentId and chunk.number > :after and chunk.number <= :settled
+          and (cast(:host as text) is null or run.host = :host) and (cast(:step as text) is null or chunk.step = :step)
+        order by chunk.number limit :limit) page
+      where bytes_before < :mostBytes order by number`,
+    { ...query, settled },
   );
   return rows.map((row) => ({
     number: row.number,

@@ -56,6 +56,8 @@ export interface LogQuery {
   /** Chunks numbered above this; numbers follow commit order within one (run, step, attempt), and are unique. */
   readonly after: number;
   readonly limit: number;
+  /** What comes once this much was found is left for the next page. */
+  readonly mostBytes: number;
 }
 
 export interface StoredLog {

@@ -6,7 +6,8 @@ import type { Records, StoredLog } from '../deployments/records.js';
 import { isAboutDeployment, openWakeSignal } from './wake-signal.js';
 
 const POLL_MS = 2_000;
-const PAGE = 100;
+/** What is held for a watcher who does not read: chunks are small while somebody follows, and large when they are many. */
+const PAGE = { limit: 100, mostBytes: 512 * 1024 };
 
 export interface LogEdges {
   readonly edges: Edges;
@@ -49,15 +50,19 @@ async function* newChunks(
   place: { after: number },
   signal: AbortSignal,
 ): AsyncGenerator<LogLine> {
-  const where = { deploymentId, host: host || null, step: step || null, limit: PAGE };
+  const where = { deploymentId, host: host || null, step: step || null, ...PAGE };
   while (!signal.aborted) {
     const page = await records.logs({ ...where, after: place.after });
     for (const chunk of page) {
       yield packChunk(chunk);
       place.after = chunk.number;
     }
-    if (page.length < PAGE) return;
+    if (page.length < PAGE.limit && bytesOf(page) < PAGE.mostBytes) return;
   }
+}
+
+function bytesOf(page: readonly StoredLog[]): number {
+  return page.reduce((bytes, { data }) => bytes + data.length, 0);
 }
 
 async function hasEnded({ ledger }: Edges, id: string): Promise<boolean> {

@@ -251,6 +251,8 @@ describe('the records', function () {
   });
 
   describe('show output', () => {
+    const everything = { host: null, step: null, after: 0, limit: 100, mostBytes: 1000 };
+
     it('in order, from any point, of one host or step', async () => {
       const { id } = await ledger.insertDeployment(newDeployment());
       const web1 = await ledger.insertRun(newRun(id));
@@ -259,7 +261,7 @@ describe('the records', function () {
       await appendLog(ledger, chunk(web2, 0, 'b'));
       await appendLog(ledger, { ...chunk(web1, 1, 'c'), truncated: true });
       await appendLog(ledger, { ...chunk(web1, 0, 'd'), step: 'fetch', attempt: 2 });
-      const query: LogQuery = { deploymentId: id, host: null, step: null, after: 0, limit: 100 };
+      const query: LogQuery = { ...everything, deploymentId: id };
       const all = await records.logs(query);
       expect(all.map(textOf)).to.deep.equal(['a', 'b', 'c', 'd']);
       const [, , third, fourth] = all as [StoredLog, StoredLog, StoredLog, StoredLog];
@@ -282,6 +284,20 @@ describe('the records', function () {
       expect(await records.logs({ ...query, deploymentId: 'nobody' })).to.deep.equal([]);
     });
 
+    it('no more at once than asked for, and at least one chunk', async () => {
+      const { id } = await ledger.insertDeployment(newDeployment());
+      const run = await ledger.insertRun(newRun(id));
+      for (const [at, text] of ['aaa', 'bbb', 'ccc'].entries())
+        await appendLog(ledger, chunk(run, at * 3, text));
+      const page = async (mostBytes: number, after = 0) =>
+        (await records.logs({ ...everything, deploymentId: id, mostBytes, after })).map(textOf);
+      const [first] = await records.logs({ ...everything, deploymentId: id });
+      expect(await page(1)).to.deep.equal(['aaa']);
+      expect(await page(4)).to.deep.equal(['aaa', 'bbb']);
+      expect(await page(1, first?.number)).to.deep.equal(['bbb']);
+      expect(await page(9)).to.deep.equal(['aaa', 'bbb', 'ccc']);
+    });
+
     it('without missing what commits after something newer', async () => {
       const { id } = await ledger.insertDeployment(newDeployment());
       const slow = await ledger.insertRun(newRun(id));
@@ -295,7 +311,7 @@ describe('the records', function () {
       });
       await written;
       await appendLog(ledger, chunk(quick, 0, 'second number'));
-      const reading = records.logs({ deploymentId: id, host: null, step: null, after: 0, limit: 100 });
+      const reading = records.logs({ ...everything, deploymentId: id });
       await until('the reader to wait', async () => {
         const rows = await select(
           db,
@@ -331,7 +347,7 @@ describe('the records', function () {
     it('only later when a writer takes too long', async () => {
       const { id } = await ledger.insertDeployment(newDeployment());
       const run = await ledger.insertRun(newRun(id));
-      const query = { deploymentId: id, host: null, step: null, after: 0, limit: 100 };
+      const query = { ...everything, deploymentId: id };
       await appendLog(ledger, chunk(run, 0, 'a'));
       await ledger.transaction(async (tx) => {
         await appendLog(tx, chunk(run, 1, 'b'));
