@@ -13,7 +13,9 @@ import { startRenewal } from '../../agent/renewal.js';
 import { Runs } from '../../agent/runs.js';
 import { succeeded } from '../../agent/steps/ends.js';
 import type { StepContext, StepEnd } from '../../agent/steps/step.js';
+import type { ControllerStream } from '../../agent/transport.js';
 import { FraisierError } from '../../proto/error-codes.js';
+import type { Answer, Question } from '../../proto/gen/fraisier/v1/agent.js';
 import type { Step } from '../../proto/gen/fraisier/v1/plan.js';
 
 /** Lines that the install of such an agent prints. */
@@ -23,6 +25,16 @@ const EVERYTHING = {
   ...{ file: 'policy.yaml', repositories: [], paths: [], units: [], unit_files: [], users: [], commands: [] },
 };
 
+/** What such an agent does instead of running commands and looking at its host. */
+export interface Ways {
+  /** Default: prints a hundred lines for every command. */
+  readonly play: (step: Step, context: StepContext, live: { release: string }) => Promise<StepEnd>;
+  /** Default: refuses. */
+  readonly answer: (question: Question) => Promise<Answer>;
+  /** Told of every connection it makes. */
+  readonly connected: (stream: ControllerStream) => void;
+}
+
 /**
  * The real agent (identity, connection, journal, output) whose steps do nothing but print: so that many fit on one machine.
  * Enrols, and stays connected until the signal aborts.
@@ -31,7 +43,9 @@ export async function agentWithoutCommands(
   folder: string,
   order: EnrolmentOrder,
   signal: AbortSignal,
+  ways: Partial<Ways> = {},
 ): Promise<void> {
+  const { play, answer, connected } = { ...USUAL, ...ways };
   const logger = pino({ level: 'silent' });
   const [clock, disk, lease] = [systemClock, systemDisk, new Lease(systemClock)];
   const identities = new IdentityStore(disk, folder);
@@ -52,29 +66,42 @@ export async function agentWithoutCommands(
     { disk, look: () => Promise.resolve({ release: live.release, origin: '', provenGood: true }) },
     folder,
   );
+  const dial = dialGrpc(() => identities.valid(clock.now()));
   const ports = {
     ...{ ...common, runs, instanceId: randomUUID() },
     live: () => fraises.list(),
     remember: () => Promise.resolve(),
-    answer: () => Promise.reject(new FraisierError('usage', 'an agent of the bench answers no questions')),
+    answer,
     learnControllers: () => Promise.resolve(),
     startRenewal: startRenewal({ clock, identities }),
-    dial: dialGrpc(() => identities.valid(clock.now())),
+    dial: async (address: string) => {
+      const stream = await dial(address);
+      connected(stream);
+      return stream;
+    },
     addresses: () => identities.controllers(),
   };
   await stayConnected(ports, signal);
   await runs.leave();
 }
 
-async function play(
+const USUAL: Ways = {
+  play: async (step, context, live) => {
+    if (step.action?.$case === 'command')
+      for (let line = 1; line <= INSTALL_LINES; line += 1) await context.log(`line ${line} of an install`);
+    return playQuietly(step, context, live);
+  },
+  answer: () => Promise.reject(new FraisierError('usage', 'an agent of the bench answers no questions')),
+  connected: () => undefined,
+};
+
+/** Every step succeeds; which release is live is remembered. */
+export function playQuietly(
   { action }: Step,
-  { log, commit }: StepContext,
+  { commit }: Pick<StepContext, 'commit'>,
   live: { release: string },
 ): Promise<StepEnd> {
-  const kind = action?.$case;
-  if (kind === 'preflight') return succeeded({ previousRelease: live.release });
-  if (kind === 'activate') live.release = commit;
-  if (kind === 'command')
-    for (let line = 1; line <= INSTALL_LINES; line += 1) await log(`line ${line} of an install`);
-  return succeeded();
+  if (action?.$case === 'preflight') return Promise.resolve(succeeded({ previousRelease: live.release }));
+  if (action?.$case === 'activate') live.release = commit;
+  return Promise.resolve(succeeded());
 }
