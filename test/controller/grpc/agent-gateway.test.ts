@@ -210,6 +210,49 @@ describe('the agents’ port', () => {
         expect(agent.all('assignment')).to.have.length(1);
       }));
 
+    it('reads no more than it can record when an agent does not wait for it, and records the rest later, once', async () => {
+      const [chunks, data] = [200, Buffer.alloc(64 * 1024, 'x')];
+      let mayRecord = Promise.resolve();
+      const slow = ({ ledger, ...edges }: Edges): Edges => {
+        const transaction: typeof ledger.transaction = (work) =>
+          mayRecord.then(() => ledger.transaction(work));
+        return { ...edges, ledger: { ...ledger, transaction } };
+      };
+      await withGateway(
+        async (lab) => {
+          await aPendingRun(lab, 'web-1');
+          const agent = lab.greet(await lab.enrol('web-1'));
+          await agent.hear('assignment');
+          const step = (await lab.ledger.run('r_1'))?.steps[0]?.name ?? '';
+          let goOn = (): void => undefined;
+          mayRecord = new Promise((resolve) => (goOn = resolve));
+          let taken = 0;
+          for (let chunk = 0; chunk < chunks; chunk += 1) {
+            const value = {
+              runId: 'r_1',
+              step,
+              attempt: 1,
+              offset: chunk * data.length,
+              truncated: false,
+              data,
+            };
+            void agent.pour({ $case: 'log', value }).then(() => (taken += 1));
+          }
+          let before = -1;
+          const rests = () => taken > 0 && before === (before = taken);
+          await until('the line to be full', rests, { everyMs: 100 });
+          const takenOfAll = taken;
+          goOn();
+          expect(takenOfAll).to.be.below(chunks / 2);
+          const whole = () => agent.all('logAck').some(({ offset }) => offset === chunks * data.length);
+          await until('all of it to be recorded', whole);
+          const stored = lab.state().logs.reduce((bytes, log) => bytes + log.data.length, 0);
+          expect(stored).to.equal(chunks * data.length);
+        },
+        { change: slow },
+      );
+    });
+
     it('finds work without a wake-up', () =>
       withGateway(
         async (lab) => {

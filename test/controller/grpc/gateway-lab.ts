@@ -154,6 +154,11 @@ export class RawAgent {
     this.#stream.write({ message });
   }
 
+  /** Says it and waits until the line has taken it, which it does not while nobody reads at the other end. */
+  pour(message: Said): Promise<void> {
+    return new Promise((resolve) => this.#stream.write({ message }, () => resolve()));
+  }
+
   hangUp(): void {
     this.#stream.end();
   }
