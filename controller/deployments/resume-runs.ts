@@ -19,7 +19,8 @@ export async function resumeRuns(
   hello: Hello,
 ): Promise<readonly ResumeRun[]> {
   return ledger.transaction(async (tx) => {
-    await holdDeployments(tx, agent, hello);
+    // Waits for decisions that were made while the agent was away; every later one sees the lease it has now.
+    for (const id of await deploymentsToResume({ ledger: tx }, { agent }, hello)) await tx.holdDeployment(id);
     const known = new Set(hello.runs.map((run) => run.runId));
     for (const run of await tx.openRunsOnHost(agent)) if (!known.has(run.id)) await endUnknown(tx, run);
     const resumed = await Promise.all(hello.runs.map((run) => resume(tx, agent, run)));
@@ -28,12 +29,16 @@ export async function resumeRuns(
   });
 }
 
-/** Waits for decisions that were made while the agent was away; every later one sees the lease it has now. */
-async function holdDeployments(tx: Ledger, agent: string, { runs }: Hello): Promise<void> {
-  const told = await Promise.all(runs.map(({ runId }) => tx.run(runId)));
+/** Whose rows `resumeRuns` holds, in the ledger's order: those of every run that the agent or the record knows of. */
+export async function deploymentsToResume(
+  { ledger }: Pick<Edges, 'ledger'>,
+  { agent }: Pick<Lease, 'agent'>,
+  { runs }: Hello,
+): Promise<readonly string[]> {
+  const told = await Promise.all(runs.map(({ runId }) => ledger.run(runId)));
   const own = told.flatMap((run) => (run?.host === agent ? [run] : []));
-  const ids = [...own, ...(await tx.openRunsOnHost(agent))].map((run) => run.deploymentId);
-  for (const id of [...new Set(ids)].sort()) await tx.holdDeployment(id);
+  const ids = [...own, ...(await ledger.openRunsOnHost(agent))].map((run) => run.deploymentId);
+  return [...new Set(ids)].sort();
 }
 
 async function resume(tx: Ledger, agent: string, { runId }: UnfinishedRun): Promise<ResumeRun> {

@@ -1,8 +1,8 @@
 import { FraisierError, reason } from '../../proto/error-codes.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import type { ToAgent } from '../../proto/gen/fraisier/v1/agent.js';
+import type { Hello, ResumeRun, ToAgent } from '../../proto/gen/fraisier/v1/agent.js';
 import { PROTOCOL_VERSION } from '../../proto/protocol-version.js';
-import { resumeRuns } from '../deployments/resume-runs.js';
+import { deploymentsToResume, resumeRuns } from '../deployments/resume-runs.js';
 import { hostOfAuthority } from './authority.js';
 import { admitAgent, identifyPeer, type AgentStream, type Peer } from './admit-agent.js';
 import { AgentInbox, type AgentCall } from './agent-inbox.js';
@@ -45,7 +45,7 @@ async function serve(deps: Gateway, call: AgentCall, line: Line, peer: Peer): Pr
     'agent connected',
   );
   try {
-    const resume = await resumeRuns(deps.edges, stream, hello);
+    const resume = await resumeInTurn(deps, line.gone, stream, hello);
     const controllers = await deps.controllers(hostOfAuthority(call.getHost()));
     const lease = { agentName: stream.agent, epoch: stream.epoch, leaseMs: deps.edges.leaseMs };
     const welcome = { ...lease, protocolVersion: PROTOCOL_VERSION, resume, controllers };
@@ -57,6 +57,19 @@ async function serve(deps: Gateway, call: AgentCall, line: Line, peer: Peer): Pr
     });
     deps.logger.info({ agent: stream.agent, epoch: stream.epoch }, 'agent disconnected');
   }
+}
+
+/** Many agents of one deployment that connect anew take one connection of the database among them. */
+async function resumeInTurn(
+  { edges, resuming }: Gateway,
+  gone: AbortSignal,
+  stream: AgentStream,
+  hello: Hello,
+): Promise<readonly ResumeRun[]> {
+  return resuming(await deploymentsToResume(edges, stream, hello), async () => {
+    gone.throwIfAborted();
+    return await resumeRuns(edges, stream, hello);
+  });
 }
 
 function talk(deps: Gateway, call: AgentCall, line: Line, stream: AgentStream): Promise<void> {

@@ -13,6 +13,7 @@ import { converse } from './agent-conversation.js';
 import type { AgentCall } from './agent-inbox.js';
 import { atMost } from './at-most.js';
 import type { Gateway, GatewayEdges } from './gateway-edges.js';
+import { oneAtATime } from './one-at-a-time.js';
 
 /** Of the ten connections that a controller has to the database; the rest is for everybody else. */
 const TRANSACTIONS_AT_ONCE = 6;
@@ -32,7 +33,7 @@ export interface AgentGateway {
 
 /** The controller's side of the conversation with agents (agent.proto). */
 export function agentGateway(edges: GatewayEdges): AgentGateway {
-  const deps = { ...edges, ...together(edges.edges) };
+  const deps = { ...edges, ...together(edges.edges), resuming: oneAtATime() };
   const draining = new AbortController();
   const conversations = new Set<Promise<void>>();
   const connect = (call: AgentCall): void => {

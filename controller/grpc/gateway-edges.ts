@@ -21,6 +21,8 @@ export interface Gateway extends GatewayEdges {
   readonly dispatch: (stream: Lease) => Promise<ToSend | null>;
   /** As `recordProgress`, for one report on one deployment. */
   readonly record: (deploymentId: string, report: Report) => Promise<Acknowledgements>;
+  /** Does the work for one agent of each of these deployments at a time: they would only wait for the same rows. */
+  readonly resuming: <T>(deployments: readonly string[], work: () => Promise<T>) => Promise<T>;
 }
 
 export interface Patience {
