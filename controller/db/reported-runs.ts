@@ -11,7 +11,10 @@ type Record = (RunRecord | { readonly id: null }) & {
   readonly now: Date;
 };
 
-/** One round trip, because all that agents report takes it. Each part waits for the one before to hold its rows. */
+/**
+ * One round trip, because all that agents report takes it. Each part waits for the one before to hold its rows. Output holds its
+ * deployment as its foreign key would: whoever waited for that with the lease in hand would keep the lease from being renewed.
+ */
 const HOLD = `
   with told as materialized (
     select * from jsonb_to_recordset(cast(:told as jsonb)) as told (run_id text, host text, changing boolean)),
@@ -19,6 +22,11 @@ const HOLD = `
     select id from tb_deployment
      where id in (select deployment_id from tb_host_run where id = any(:runIds) and (id, host, true) in (table told))
      order by id for no key update),
+  others as (
+    select id from tb_deployment
+     where id in (select deployment_id from tb_host_run where id = any(:runIds) and (id, host, false) in (table told))
+       and (select count(*) from deployments) >= 0
+     order by id for key share),
   changing as (
     select * from tb_host_run
      where id = any(:runIds) and (id, host, true) in (table told) and (select count(*) from deployments) > 0
@@ -26,7 +34,8 @@ const HOLD = `
   runs as (
     select * from changing
     union all
-    select * from tb_host_run where id = any(:runIds) and (id, host, false) in (table told)),
+    select * from tb_host_run
+     where id = any(:runIds) and (id, host, false) in (table told) and (select count(*) from others) > 0),
   leases as (
     select name, jsonb_build_object('epoch', epoch, 'live', live) as leased from tb_agent
      where name = any(:agents) and revoked_at is null and (select count(*) from runs) >= 0
