@@ -28,6 +28,8 @@ export interface ClusterOptions {
   readonly onTestServer?: boolean;
   /** Default: `DATABASE_URL` of this process (a database of its own is made there), else the embedded server. */
   readonly databaseUrl?: string;
+  /** Settings of the controller's connections to it, as `-c NAME=VALUE`; not for the embedded server. */
+  readonly databaseOptions?: string;
   /** Under which name agents are told to dial the agents' port. Default: 127.0.0.1, where it is. */
   readonly advertise?: string;
   /** Prefix of the scratch folder's name; may hold spaces. */
@@ -245,6 +247,15 @@ export class Cluster {
 }
 
 async function databaseFor(options: ClusterOptions): Promise<ScratchDatabase | undefined> {
+  const database = await emptyDatabaseFor(options);
+  if (database === undefined || options.databaseOptions === undefined) return database;
+  const url = new URL(database.url);
+  url.searchParams.append('options', options.databaseOptions);
+  // pg takes a plus sign for what it is.
+  return { ...database, url: url.href.replaceAll('+', '%20') };
+}
+
+async function emptyDatabaseFor(options: ClusterOptions): Promise<ScratchDatabase | undefined> {
   if (options.onTestServer === true) {
     const { url, close } = await testDatabase();
     return { url, drop: close };

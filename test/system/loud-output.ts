@@ -2,29 +2,30 @@ import { expect } from 'chai';
 import type { StepContext } from '../../agent/steps/step.js';
 import type { LogLine } from '../../proto/gen/fraisier/v1/control.js';
 
-const LINES = 2_048;
 const LINE_BYTES = 256;
 const WRITTEN_AT_ONCE = 256 * LINE_BYTES;
 /** Recorded beside the output, so that there is too much of both. */
-const NOTES = 8;
-const NOTE_BYTES = 4 * 1024;
+export const NOTES = 4;
+export const NOTE_BYTES = 8 * 1024;
 
-/** What `printPart` prints. */
-export const PART_BYTES = LINES * LINE_BYTES;
-
-/** Half a megabyte that no other host and no other part prints, and some notes. */
-export async function printPart(host: string, part: number, { log, note }: StepContext): Promise<void> {
-  const text = partOf(host, part);
-  for (let at = 0; at < PART_BYTES; at += WRITTEN_AT_ONCE)
+/** So many bytes that no other host and no other part prints, and some notes. */
+export async function printPart(
+  host: string,
+  part: number,
+  bytes: number,
+  { log, note }: StepContext,
+): Promise<void> {
+  const text = partOf(host, part, bytes);
+  for (let at = 0; at < bytes; at += WRITTEN_AT_ONCE)
     await log(text.subarray(at, at + WRITTEN_AT_ONCE - 1).toString());
   for (let number = 1; number <= NOTES; number += 1)
     await note('waiting', `${number} `.padEnd(NOTE_BYTES, 'x'));
 }
 
-/** Reads to the end: every byte of every host's parts once and in order. `before` was read before. */
-export async function expectParts(
+/** Reads to the end: every byte of both parts of every host once and in order. `before` was read before. */
+export async function expectBothParts(
   hosts: readonly string[],
-  parts: readonly number[],
+  bytes: number,
   stream: AsyncIterable<LogLine>,
   before: readonly LogLine[] = [],
 ): Promise<void> {
@@ -32,13 +33,13 @@ export async function expectParts(
   for (const { host, data } of before) printed.get(host)?.push(data);
   for await (const { host, data } of stream) printed.get(host)?.push(data);
   for (const [host, chunks] of printed) {
-    const whole = Buffer.concat(parts.map((part) => partOf(host, part)));
+    const whole = Buffer.concat([partOf(host, 0, bytes), partOf(host, 1, bytes)]);
     expect(Buffer.concat(chunks).equals(whole), `the output of ${host}`).to.equal(true);
   }
 }
 
-function partOf(host: string, part: number): Buffer {
-  const lines = Array.from({ length: LINES }, (_, line) =>
+function partOf(host: string, part: number, bytes: number): Buffer {
+  const lines = Array.from({ length: bytes / LINE_BYTES }, (_, line) =>
     `${host} ${part} ${line} `.padEnd(LINE_BYTES - 1, '.'),
   );
   return Buffer.from(`${lines.join('\n')}\n`);
