@@ -5,9 +5,10 @@ import { Acknowledged } from './invariants/acknowledged.js';
 import { NeverTwice } from './invariants/never-twice.js';
 import { Rollout } from './invariants/rollout.js';
 import { Records } from './invariants/records.js';
-import type { LedgerState } from './ledger-state.js';
+import { Serving, type Truth } from './invariants/serving.js';
 import type { Eavesdropper } from './simulated-network.js';
-import type { Witness } from './simulated-host.js';
+import type { SimulatedHost, Witness } from './simulated-host.js';
+import type { Pair } from './software.js';
 
 /** Sees everything that happens, tells the chronicle, and holds it against what must always be true. */
 export class Onlooker implements Witness, Eavesdropper {
@@ -18,13 +19,16 @@ export class Onlooker implements Witness, Eavesdropper {
   readonly #neverTwice: NeverTwice;
   readonly #records: Records;
   readonly #rollout: Rollout;
+  readonly #serving: Serving;
 
-  constructor(chronicle: Chronicle, state: () => LedgerState) {
+  constructor(chronicle: Chronicle, truth: Truth) {
+    const { state } = truth;
     this.#chronicle = chronicle;
     this.acknowledged = new Acknowledged(chronicle, state);
     this.#neverTwice = new NeverTwice(chronicle, state);
     this.#records = new Records(chronicle, state);
     this.#rollout = new Rollout(chronicle, state);
+    this.#serving = new Serving(chronicle, truth);
   }
 
   /** After every event. */
@@ -32,6 +36,7 @@ export class Onlooker implements Witness, Eavesdropper {
     this.#records.check();
     this.#neverTwice.check();
     this.#rollout.check();
+    this.#serving.check();
   }
 
   commandStarted(host: string, spec: ExecSpec): void {
@@ -44,6 +49,11 @@ export class Onlooker implements Witness, Eavesdropper {
     this.#chronicle.tell(host, `ended ${spec.id}: ${inWords(end)}`);
     this.#neverTwice.ended(spec);
     this.#records.ended(spec, end);
+  }
+
+  serviceStops(host: SimulatedHost, runId: string, pair: Pair): void {
+    this.#chronicle.tell(host.name, `stops ${pair.fraise} ${pair.environment} for ${runId}`);
+    this.#serving.stops(host, runId, pair);
   }
 
   fromAgent(host: string, controller: string, { message }: FromAgent): void {

@@ -112,10 +112,10 @@ async function activate(commit: string, { context, app, random }: Place): Promis
   return succeeded({});
 }
 
-async function restart({ context, app, random }: Place): Promise<StepEnd> {
-  await context.sleep(random.whole(50, 4_000), context.signal);
-  app.serving = app.live;
-  await context.sleep(random.whole(50, 2_000), context.signal);
+async function restart({ context, host, random }: Place): Promise<StepEnd> {
+  const downMs = random.whole(50, 4_000);
+  host.restart(context.runId, context.target, downMs);
+  await context.sleep(downMs + random.whole(50, 2_000), context.signal);
   return succeeded({});
 }
 

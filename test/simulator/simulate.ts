@@ -39,7 +39,8 @@ export async function simulate(seed: number, { say, lifeMs }: Telling = {}): Pro
   const chronicle = new Chronicle(schedule, say ?? null);
   const drawnMs = random.whole(LIFE_MS.least, LIFE_MS.most);
   const world = drawWorld(random.fork('world'), lifeMs ?? drawnMs);
-  const onlooker = new Onlooker(chronicle, (): LedgerState => cluster.database.memory.state());
+  const hosts = () => cluster.hosts;
+  const onlooker = new Onlooker(chronicle, { hosts, software: world.software, state });
   const cluster: Cluster = new Cluster({ schedule, random, world, chronicle, witness: onlooker });
   const unhandled = (error: unknown): void => chronicle.fault(`nobody took ${String(error)}`, error);
   process.on('unhandledRejection', unhandled);

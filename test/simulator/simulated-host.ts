@@ -12,6 +12,12 @@ import type { Software } from './software.js';
 export interface Witness {
   readonly commandStarted: (host: string, spec: ExecSpec) => void;
   readonly commandEnded: (host: string, spec: ExecSpec, end: ExecEnd) => void;
+  /** A step of this run stops the service, to start it again. */
+  readonly serviceStops: (
+    host: SimulatedHost,
+    runId: string,
+    target: Pick<Target, 'fraise' | 'environment'>,
+  ) => void;
 }
 
 /** A server: what lies on its disk, what runs on it, what its clock says. It outlives every agent. */
@@ -21,6 +27,7 @@ export class SimulatedHost {
   readonly processes: SimulatedProcesses;
   readonly random: Random;
   readonly #schedule: Schedule;
+  readonly #witness: Witness;
   readonly #installed = new Map<string, Installed>();
   #boots = 1;
   #bootedAtMs: number;
@@ -43,6 +50,7 @@ export class SimulatedHost {
     this.name = name;
     this.random = parts.random;
     this.#schedule = parts.schedule;
+    this.#witness = parts.witness;
     this.#bootedAtMs = parts.schedule.nowMs - this.random.whole(0, 86_400_000);
     this.disk = new SimulatedDisk(this.random.fork('disk'));
     this.processes = new SimulatedProcesses(parts.kind, {
@@ -70,6 +78,17 @@ export class SimulatedHost {
     const fresh = { live: '', serving: '', proven: new Set<string>(), releases: new Set<string>() };
     this.#installed.set(key, fresh);
     return fresh;
+  }
+
+  /** systemd stops the service at once and starts what is live then, whatever becomes of who asked for it. */
+  restart(runId: string, target: Pick<Target, 'fraise' | 'environment'>, downMs: number): void {
+    const app = this.installed(target);
+    const { bootId } = this;
+    this.#witness.serviceStops(this, runId, target);
+    app.serving = '';
+    this.#schedule.after(downMs, () => {
+      if (this.powered && this.bootId === bootId) app.serving = app.live;
+    });
   }
 
   powerCut(): void {
