@@ -116,6 +116,7 @@ async function openCore(
       environment,
       after: afterRealTime,
       leaseMs: config.leaseMs,
+      listening: { since: null },
       parsed: new Map(),
     } satisfies Edges,
     authority: await openAuthority(storage.authority, config.keyFile, await ledger.now()),

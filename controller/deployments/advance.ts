@@ -6,7 +6,7 @@ import type { Edges } from './edges.js';
 import type { DeploymentRow, Ledger, RunRow } from './ledger.js';
 import { deploymentHasEnded, type DeploymentStatus } from './lifecycle.js';
 import { latestRuns, planOf } from './runs-of-deployment.js';
-import { situationOf } from './situation.js';
+import { isGathering, situationOf } from './situation.js';
 import { stepsOfRun } from './steps-of-run.js';
 import { tell } from './tell.js';
 
@@ -68,11 +68,8 @@ function isSaid({ reason }: DeploymentRow, why: Reason): boolean {
   return reason?.code === why.code && reason.message === why.message;
 }
 
-async function consider(
-  { parsed }: Edges,
-  ledger: Ledger,
-  deployment: DeploymentRow,
-): Promise<StartDecision> {
+async function consider(edges: Edges, ledger: Ledger, deployment: DeploymentRow): Promise<StartDecision> {
+  const now = await ledger.now();
   const line = {
     unfinished: await ledger.unfinishedDeployments(pairOf(deployment)),
     lock: await ledger.lockOn(deployment.fraise, deployment.environment),
@@ -81,9 +78,10 @@ async function consider(
     considerLine(deployment, line) ??
     considerStart(deployment, {
       ...line,
-      configured: await configuredFor(ledger, deployment, parsed),
+      configured: await configuredFor(ledger, deployment, edges.parsed),
       agents: await ledger.agents(),
-      now: await ledger.now(),
+      now,
+      isGathering: isGathering(edges, now),
     })
   );
 }

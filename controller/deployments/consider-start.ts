@@ -26,6 +26,8 @@ export interface Queue extends Line {
   readonly agents: readonly AgentRow[];
   readonly configured: Configured | NotUnderstood;
   readonly now: Date;
+  /** As of a situation: who seems to be away is not left out yet. */
+  readonly isGathering?: boolean;
 }
 
 /** Whether a queued deployment starts now, with the plan it is then frozen to, or why it waits. Pure. */
@@ -44,7 +46,10 @@ export function considerLine(deployment: DeploymentRow, queue: Line): StartDecis
   return before === null ? null : { wait: waitingFor(before), until: null };
 }
 
-function startNow(deployment: DeploymentRow, { configured, agents, now: madeAt }: Queue): StartDecision {
+function startNow(
+  deployment: DeploymentRow,
+  { configured, agents, now: madeAt, isGathering = false }: Queue,
+): StartDecision {
   if ('notUnderstood' in configured) return { end: 'failed', reason: configured.notUnderstood };
   const { commit, ref, rollback, kind, force, onlyHosts } = deployment;
   const { environment, configuration } = configured;
@@ -53,7 +58,8 @@ function startNow(deployment: DeploymentRow, { configured, agents, now: madeAt }
   // A rollback that leaves out the host that migrates does not touch the database: that was refused before.
   const wanted = selectHosts(among, onlyHosts, { migrates: kind !== 'rollback' && !catchesUp });
   if (!isNames(wanted)) return { end: 'failed', reason: wanted };
-  const hosts = deployment.skipUnreachable ? leaveOut(environment, wanted, agents, madeAt) : wanted;
+  const hosts =
+    deployment.skipUnreachable && !isGathering ? leaveOut(environment, wanted, agents, madeAt) : wanted;
   const away = awayHosts(hosts, agents, madeAt);
   // It is asked for again when the host returns once more; meanwhile it is in nobody's way.
   if (away !== null) return catchesUp ? { end: 'cancelled', reason: away } : { wait: away, until: null };

@@ -121,11 +121,11 @@ function endUndone(touched: readonly RunRow[], latest: LatestRuns, cause: Reason
 }
 
 /** An undo for a host that stays away is given up after the deployment's own limit. */
-function waitOrDrop({ deployment, now }: Situation, open: readonly RunRow[]): Decision {
+function waitOrDrop({ deployment, now, isGathering }: Situation, open: readonly RunRow[]): Decision {
   const limitMs = planOf(deployment).timeoutMs;
-  const tooOld = open.filter(
-    (run) => run.status === 'pending' && now.getTime() >= run.createdAt.getTime() + limitMs,
-  );
+  const isOver = ({ status, createdAt }: RunRow): boolean =>
+    status === 'pending' && isGathering !== true && now.getTime() >= createdAt.getTime() + limitMs;
+  const tooOld = open.filter(isOver);
   if (tooOld.length > 0) {
     return {
       drop: tooOld.map((run) => {

@@ -12,12 +12,18 @@ const ANSWER_MS = 60_000;
 
 type Judged = { readonly run: RunRow; readonly reason: Reason };
 
+/** Runs that are lost, and those that are to be stopped because they were not begun. None while hosts may still be on their way. */
+export function givenUp(situation: Situation): Readonly<Record<'lose' | 'cancel', readonly Judged[]>> {
+  if (situation.isGathering === true) return { lose: [], cancel: [] };
+  return { lose: lostRuns(situation), cancel: lateRuns(situation) };
+}
+
 /**
  * Runs of which nothing more will be heard: their host has been away for so long that nothing the run started and must not
  * repeat can still be going on (the assignment's validity and then the limit of the step in hand have passed), or it
  * is here, was told to stop the run before it began, and did not answer.
  */
-export function lostRuns({ runs, hosts, now }: Situation): readonly Judged[] {
+function lostRuns({ runs, hosts, now }: Situation): readonly Judged[] {
   return runs
     .filter((run) => run.status === 'dispatched' || run.status === 'running')
     .flatMap((run) => {
@@ -33,7 +39,7 @@ export function lostRuns({ runs, hosts, now }: Situation): readonly Judged[] {
  * Runs that were sent to a host and not begun within the limit of a whole deployment: the agent cannot, e.g. its disk is full,
  * or they wait for their turn. They are to be stopped, so that none is given up here and carried out there.
  */
-export function lateRuns({ deployment, runs, now }: Situation): readonly Judged[] {
+function lateRuns({ deployment, runs, now }: Situation): readonly Judged[] {
   const { timeoutMs } = planOf(deployment);
   return runs
     .filter(({ status, cancelAskedAt }) => status === 'dispatched' && cancelAskedAt === null)

@@ -26,7 +26,7 @@ export function settleUndos(situation: Situation, latest: LatestRuns): Decision 
 }
 
 function isOver(situation: Situation, { status, host, createdAt }: RunRow): boolean {
-  if (status !== 'pending' || isConnected(situation, host)) return false;
+  if (status !== 'pending' || situation.isGathering === true || isConnected(situation, host)) return false;
   return situation.now.getTime() >= createdAt.getTime() + PATIENCE_MS;
 }
 

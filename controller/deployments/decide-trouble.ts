@@ -5,7 +5,7 @@ import { failures, isTolerated, tooManyFailed } from './failed-hosts.js';
 import type { RunRow } from './ledger.js';
 import type { RunPhase } from './lifecycle.js';
 import { cancelledBy, failureOf, reason } from './reason.js';
-import { planOf, skippedHosts, unsettledHosts, type LatestRuns } from './runs-of-deployment.js';
+import { isOpen, planOf, skippedHosts, unsettledHosts, type LatestRuns } from './runs-of-deployment.js';
 
 /** Why a running deployment does not go on, the first reason first; null: it does. */
 export function troubleOf(situation: Situation, latest: LatestRuns, deadline: Date): Reason | null {
@@ -17,7 +17,13 @@ export function troubleOf(situation: Situation, latest: LatestRuns, deadline: Da
   if (!isTolerated(situation, failed))
     return tooManyFailed(failed as readonly [RunRow, ...RunRow[]], maxFailures);
   const stalled = now >= deadline ? timedOut(timeoutMs) : noProgress(situation, latest);
-  return stalled === null || isLive(situation, latest, failed) ? null : stalled;
+  if (stalled === null || mayHaveGotFurther(situation, latest)) return null;
+  return isLive(situation, latest, failed) ? null : stalled;
+}
+
+/** What hosts did while nobody listened is heard before a clock is believed. */
+function mayHaveGotFurther({ isGathering }: Situation, latest: LatestRuns): boolean {
+  return isGathering === true && latest.all.some((run) => isOpen(run) && run.status !== 'pending');
 }
 
 function timedOut(limitMs: number): Reason {

@@ -2,7 +2,7 @@ import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { DeploymentRow, RunRow } from './ledger.js';
 import type { DeploymentStatus, RunPhase } from './lifecycle.js';
 import { forward } from './decide-forward.js';
-import { lateRuns, lostRuns } from './decide-lost.js';
+import { givenUp } from './decide-lost.js';
 import { backward } from './decide-backward.js';
 import { pausedUntilContinued } from './decide-paused.js';
 import { latestRuns } from './runs-of-deployment.js';
@@ -23,6 +23,8 @@ export interface Situation {
   readonly runs: readonly RunRow[];
   readonly hosts: readonly HostView[];
   readonly now: Date;
+  /** Whoever decides has not been there for long: hosts may be away for no other reason, so nothing is given up for it. */
+  readonly isGathering?: boolean;
 }
 
 /** What to do next. Nothing in it and no `move`: wait, for the reason given. */
@@ -57,10 +59,9 @@ export interface RunStart {
  */
 export function decide(situation: Situation): Decision {
   const { deployment, runs } = situation;
-  const lost = lostRuns(situation);
-  if (lost.length > 0) return { lose: lost };
-  const late = lateRuns(situation);
-  if (late.length > 0) return { cancel: late };
+  const { lose, cancel } = givenUp(situation);
+  if (lose.length > 0) return { lose };
+  if (cancel.length > 0) return { cancel };
   const latest = latestRuns(runs);
   switch (deployment.status) {
     case 'running':

@@ -64,8 +64,11 @@ export function startDriver(edges: Edges, { onError, pollMs = POLL_MS }: DriverO
   };
   const poll = async (): Promise<void> => {
     try {
-      for (const deployment of await edges.ledger.unfinishedDeployments()) drive(deployment.id);
+      const found = await edges.ledger.unfinishedDeployments();
+      if (edges.listening !== undefined) edges.listening.since ??= await edges.ledger.now();
+      for (const deployment of found) drive(deployment.id);
     } catch (error) {
+      if (edges.listening !== undefined) edges.listening.since = null;
       onError(error, null);
     }
     if (!stopped) nextPoll = edges.after(pollMs, () => void poll());

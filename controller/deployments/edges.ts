@@ -13,8 +13,15 @@ export interface Edges {
   readonly after: (ms: number, act: () => void) => () => void;
   /** How long an agent's connection, and what it was assigned, is valid without being renewed. */
   readonly leaseMs: number;
+  /** Kept by the driver. Without it hosts are taken to have had their time. */
+  readonly listening?: Listening;
   /** Revisions that were parsed before: one never changes. Without it each is parsed at every use. */
   readonly parsed?: Map<number, Configuration>;
+}
+
+/** Since when, without a break, agents can find this controller and be recorded by it; null: they cannot. */
+export interface Listening {
+  since: Date | null;
 }
 
 /** Wake-ups sent by any controller on the same ledger; they can be lost, so every waiter also polls slowly. */

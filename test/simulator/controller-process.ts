@@ -56,6 +56,7 @@ export class ControllerProcess {
       environment: {},
       after: (ms, act) => life.after(ms, act),
       leaseMs: LEASE_MS,
+      listening: { since: null },
       parsed: around.parsed,
     };
     this.receiver = {
