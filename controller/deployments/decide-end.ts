@@ -27,10 +27,15 @@ function hostsFailed(deployment: DeploymentRow, failed: readonly RunRow[], lates
     hint: retryOf(deployment, hosts),
     facts: {
       failed: hosts.join(' '),
-      lost: failed.flatMap(({ host, status }) => (status === 'lost' ? [host] : [])).join(' '),
+      lost: failed.flatMap((run) => (wasAway(run) ? [run.host] : [])).join(' '),
       cause: failureOf(failed[0] as RunRow).code,
     },
   });
+}
+
+/** Lost in the middle, or never there for what was to be sent. */
+function wasAway({ status, dispatchedAt }: RunRow): boolean {
+  return status === 'lost' || dispatchedAt === null;
 }
 
 /** By somebody's word, or because they were away. Null: none was, and there is nothing else to say. */
@@ -76,7 +81,7 @@ function skippedBy({ host, by }: Answer, latest: LatestRuns): string {
 
 /** Of a host on which it failed. */
 function whatBecameOf(run: RunRow, latest: LatestRuns): string {
-  if (run.phase === 'prepare') return 'was not touched';
+  if (run.phase === 'prepare' || run.dispatchedAt === null) return 'was not touched';
   if (undoOf(latest, run)?.status !== 'succeeded') return 'could not be taken back';
   const previous = previousOf(latest, run.host);
   return previous === '' ? 'is stopped: it had no release before' : `is back on ${previous.slice(0, 12)}`;

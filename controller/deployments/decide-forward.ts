@@ -4,6 +4,7 @@ import { refusedAsIrreversible } from './decide-irreversible.js';
 import { phaseOn } from './decide-phase.js';
 import { blocked, releaseByBatch } from './decide-release.js';
 import { alreadyLive, hasWayDown } from './decide-rollback.js';
+import { leaveAway } from './decide-stayed-away.js';
 import { stop, stopOpen } from './decide-stop.js';
 import { settleUndos, takeBack } from './decide-taken-back.js';
 import { troubleOf } from './decide-trouble.js';
@@ -30,6 +31,8 @@ function onward(situation: Situation, latest: LatestRuns, deadline: Date): Decis
   const plan = planOf(situation.deployment);
   const back = takeBack(situation, latest);
   if (back.length > 0) return { start: back };
+  const left = leaveAway(situation, latest);
+  if (left !== null) return left;
   const preparing = phaseOn(situation, hostsOf(plan), 'prepare', latest);
   if (preparing !== 'done') return preparing;
   const unsettled = unsettledHosts(situation);

@@ -30,7 +30,7 @@ function lostRuns({ runs, hosts, now }: Situation): readonly Judged[] {
       const host = hosts.find(({ name }) => name === run.host);
       const since = host?.leaseExpiresAt ?? run.dispatchedAt ?? run.createdAt;
       if (since > now) return isUnanswered(run, now) ? [{ run, reason: unanswered(run) }] : [];
-      if (lostAt(run, later(since, host?.validUntil ?? since)) > now) return [];
+      if (goneAt(run, later(since, host?.validUntil ?? since)) > now) return [];
       return [{ run, reason: lost(run, since) }];
     });
 }
@@ -69,7 +69,7 @@ function unanswered({ host, phase }: RunRow): Reason {
 }
 
 /** When a run is given up that its host could count on until `valid`. */
-function lostAt(run: RunRow, valid: Date): Date {
+export function goneAt(run: RunRow, valid: Date): Date {
   const from = Math.max(valid.getTime(), run.currentStep?.startedAt.getTime() ?? 0);
   return new Date(from + limitOf(run) + GRACE_MS);
 }

@@ -8,6 +8,7 @@ import {
 import type { Answer, DeploymentRow, RunRow } from '../../../controller/deployments/ledger.js';
 import { makePlan } from '../../../controller/deployments/plan.js';
 import { reason } from '../../../controller/deployments/reason.js';
+import { Step } from '../../../proto/gen/fraisier/v1/plan.js';
 import type { Rollout } from '../../../controller/fraises/fraises.js';
 import {
   aDatabase,
@@ -155,6 +156,42 @@ describe('deciding on a rollout over many hosts', () => {
       expect(given([...lost, undo], one, {}, at(160)).drop, 'it is here').to.equal(undefined);
       const end = away(160, [...lost, { ...undo, status: 'skipped' }]).move;
       expect([end?.to, end?.reason?.facts['lost']]).to.deep.equal(['failed', 'web-3']);
+    });
+
+    it('does not wait for ever for one that was away when it was its turn: it is one of those that may fail', () => {
+      const steps = [Step.fromPartial({ name: 'restart', timeoutMs: 100_000 })];
+      const turn = aRun('web-3', 'release', 'pending', { steps, createdAt: at(50) });
+      const runs = [...prepared(), good('web-1'), good('web-2'), turn];
+      const away = (seconds: number, all: readonly RunRow[] = runs, rollout: Partial<Rollout> = one) =>
+        given(all, rollout, {}, at(seconds), withAway('web-3'));
+      expect(away(164)).not.to.have.any.keys('drop', 'move', 'start');
+      const [dropped] = away(165).drop ?? [];
+      expect([dropped?.run.id, dropped?.to]).to.deep.equal([turn.id, 'cancelled']);
+      expect(dropped?.reason.message).to.equal(
+        'web-3 has been away since 2026-05-01T12:00:10.000Z, and release could not be sent to it',
+      );
+      expect(given(runs, one, {}, at(300)).drop, 'it is here').to.equal(undefined);
+      expect(away(300, runs, {}).drop, 'none may fail').to.equal(undefined);
+      expect(away(300, [...runs, bad('web-4')]).drop, 'one failed already').to.equal(undefined);
+      const touched = [bad('web-3'), { ...turn, attempt: 2 }];
+      const again = [...runs.slice(0, -1), ...touched];
+      const continued = { continuedAt: at(49) };
+      expect(given(again, one, continued, at(300), withAway('web-3')).drop, 'touched').to.equal(undefined);
+      const orphan = { ...aRun('web-9', 'prepare', 'pending', { createdAt: at(50) }), steps };
+      expect(away(165, [...prepared(), orphan]).drop).to.have.length(1);
+    });
+
+    it('says of one that was away when it was its turn that it was not touched, and that it may be caught up', () => {
+      const turn = aRun('web-3', 'release', 'cancelled', {
+        reason: reason('host_lost', 'web-3 is away'),
+        dispatchedAt: null,
+      });
+      const runs = [...done('web-3').filter((run) => run.host !== 'web-3' || run.phase === 'prepare'), turn];
+      const { move } = given(runs, one, {}, at(400), withAway('web-3'));
+      expect(move?.reason?.message).to.equal(
+        'live on web-1, web-2, web-4, web-5; release on web-3: web-3 is away (was not touched)',
+      );
+      expect(move?.reason?.facts).to.include({ failed: 'web-3', lost: 'web-3' });
     });
 
     it('gives a host its way back for every attempt', () => {

@@ -90,6 +90,13 @@ describe('after a time in which no controller listened', () => {
     expect(given(pruned, false, { maxFailures: 1 }, 100).drop).to.have.length(1);
   });
 
+  it('a rollout that may go on without a host waits for it all the same', () => {
+    const prepared = ['web-1', 'web-2'].map((host) => aRun(host, 'prepare', 'succeeded'));
+    const runs = [...prepared, aRun('web-2', 'release', 'pending', { createdAt: at(1) })];
+    expect(given(runs, true, { maxFailures: 1 }, 100).drop).to.equal(undefined);
+    expect(given(runs, false, { maxFailures: 1 }, 100).drop).to.have.length(1);
+  });
+
   it('nobody is left out for being away: the hosts may only not be back yet', () => {
     const environment = anEnvironment({});
     const agents = [anAgent('web-1'), anAgent('web-2', { leaseExpiresAt: at(-60) })];
