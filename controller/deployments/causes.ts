@@ -2,7 +2,7 @@ import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { decide, type HostView, type Situation } from './decide.js';
 import type { DeploymentRow, RunRow } from './ledger.js';
 import { reason } from './reason.js';
-import { isOpen, latestRuns } from './runs-of-deployment.js';
+import { isOpen, latestRuns, planOf } from './runs-of-deployment.js';
 
 /** What the causes of one deployment are found among: the unfinished ones of its environment, started ones as they stand. */
 export interface Among {
@@ -22,9 +22,34 @@ export function causesOf(deployment: DeploymentRow, among: Among): readonly Reas
   return other === undefined ? own : [...own, ...causesOf(other, { ...among, unfinished })];
 }
 
-/** What would clear the last of the causes that anything but time clears; empty: only time does. */
-export function nextOf(causes: readonly Reason[]): string {
-  return causes.findLast(({ hint }) => hint !== '')?.hint ?? '';
+/** What would clear the last of the causes that anything but time clears; empty: only time does, or nothing is wrong. */
+export function nextOf(causes: readonly Reason[], deployment: DeploymentRow | null): string {
+  const hint = causes.findLast((cause) => cause.hint !== '')?.hint;
+  if (hint !== undefined) return hint;
+  return deployment === null ? '' : onceMore(deployment);
+}
+
+/** Of one that was stopped by what has no remedy of its own: where to look, or to ask for it again. */
+function onceMore({ id, fraise, environment, kind, status, reason: why }: DeploymentRow): string {
+  const again = kind === 'rollback' ? `fraisier rollback ${fraise} ${environment}` : `fraisier retry ${id}`;
+  const host = why?.facts['host'];
+  switch (status) {
+    case 'failed':
+    case 'rolled_back':
+    case 'rollback_failed':
+      return host === undefined ? again : `fraisier logs ${id} --host ${host}`;
+    case 'cancelled':
+      return again;
+    case 'superseded':
+      return `fraisier status ${fraise} ${environment}`;
+    case 'queued':
+    case 'running':
+    case 'paused':
+    case 'rolling_back':
+    case 'succeeded':
+    case 'unchanged':
+      return '';
+  }
 }
 
 /** What a started deployment waits for: by its next decision, then by the run that takes longest or whose host is away. */
@@ -36,9 +61,24 @@ function causesOfWork(situation: Situation): readonly Reason[] {
   const away = hosts.filter((host) => host.leaseExpiresAt === null || host.leaseExpiresAt <= now);
   const hostOf = (run: RunRow) => away.find(({ name }) => name === run.host);
   const run = open.find((one) => hostOf(one) !== undefined) ?? open[0];
-  if (run === undefined) return told;
+  if (run === undefined) return [...told, ...notHealthyFor(situation, waiting, away)];
   const absent = hostOf(run);
   return [...told, inHand(run), ...(absent === undefined ? [] : [awaySince(absent)])];
+}
+
+/** Only a host that comes back ends this wait. */
+function notHealthyFor(
+  { deployment }: Situation,
+  waiting: Reason | null,
+  away: readonly HostView[],
+): readonly Reason[] {
+  if (waiting?.code !== 'too_few_healthy') return [];
+  const { hosts, beside } = planOf(deployment);
+  const fleet = [...hosts.map(({ host }) => host), ...beside];
+  return away
+    .filter(({ name }) => fleet.includes(name))
+    .slice(0, 1)
+    .map(awaySince);
 }
 
 function inHand({ deploymentId, host, phase, status, currentStep }: RunRow): Reason {

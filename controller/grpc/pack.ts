@@ -51,7 +51,7 @@ export function packExplained({ fraise, environment, deployment, queued, causes 
     deployment: deployment === null ? undefined : packDeployment(deployment),
     queued: queued ?? undefined,
     causes: [...causes],
-    next: nextOf(causes),
+    next: nextOf(causes, deployment),
   };
 }
 

@@ -19,14 +19,14 @@ describe('a deployment that paused because hosts failed', () => {
   it('goes on when somebody has said of each what becomes of it, and the record says who', async () => {
     const { edges, id, agents, failing } = await paused(['web-1', 'web-2']);
     const asked = await explain(edges, { deploymentId: id, fraise: '', environment: '' });
-    expect(nextOf(asked.causes)).to.contain(`fraisier skip ${id} --host web-1`);
+    expect(nextOf(asked.causes, null)).to.contain(`fraisier skip ${id} --host web-1`);
 
     const skipped = await answerForHosts(edges, id, { act: 'skip', hosts: ['web-1'] }, ANA);
     expect(skipped.status).to.equal('paused');
     expect(skipped.reason?.hint).to.contain('--host web-2').and.not.contain('web-1');
     const why = await explain(edges, { deploymentId: id, fraise: '', environment: '' });
     expect(why.causes.at(-1)?.message).to.equal('it goes on when somebody has said what becomes of web-2');
-    expect(nextOf(why.causes)).to.contain(`fraisier retry ${id} --host web-2`);
+    expect(nextOf(why.causes, null)).to.contain(`fraisier retry ${id} --host web-2`);
 
     failing.delete('web-2');
     edges.pass(1);
@@ -157,9 +157,9 @@ describe('a deployment that waits because too few hosts are healthy', () => {
     });
     expect((await edges.ledger.deployment(id))?.status).to.equal('running');
     const { causes } = await explain(edges, { deploymentId: id, fraise: '', environment: '' });
-    expect(causes.map(({ code }) => code)).to.deep.equal(['too_few_healthy']);
+    expect(causes.map(({ code }) => code)).to.deep.equal(['too_few_healthy', 'agent_away']);
     expect(causes[0]?.message).to.contain('1 of 2 hosts are healthy (not: web-2) and min_healthy is 1');
-    expect(nextOf(causes)).to.equal('fraisier status checkout production');
+    expect(nextOf(causes, null)).to.equal('systemctl status fraisier-agent (on web-2)');
   });
 });
 

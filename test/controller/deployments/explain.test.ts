@@ -6,12 +6,20 @@ import type { Situation } from '../../../controller/deployments/decide.js';
 import { explain } from '../../../controller/deployments/explain.js';
 import type { DeploymentRow, RunRow } from '../../../controller/deployments/ledger.js';
 import { lockFraise } from '../../../controller/deployments/lock-fraise.js';
+import { DEPLOYMENT_STATUSES } from '../../../controller/deployments/lifecycle.js';
 import { reason } from '../../../controller/deployments/reason.js';
 import { cancelDeployment } from '../../../controller/deployments/steer-deployment.js';
 import { aDeployment, anEnvironment, aRun, at, COMMIT } from '../../support/builders.js';
 import { memoryEdges, type MemoryEdges } from '../../support/memory-edges.js';
 import { refused } from '../../support/refused.js';
 
+const ENDED_BADLY: readonly string[] = [
+  'failed',
+  'rolled_back',
+  'rollback_failed',
+  'cancelled',
+  'superseded',
+];
 const ANA = { name: 'ana', role: 'admin' } as const;
 const HERE = { leaseExpiresAt: at(3600), validUntil: at(3600) };
 
@@ -63,7 +71,7 @@ describe('why a deployment waits, or was stopped', () => {
       'prepare on web-2 is dispatched',
       'the agent on web-2 has been away since 2026-05-01T12:00:08.000Z; it goes on when it is back, if its limit has not passed by then',
     ]);
-    expect(nextOf(causes)).to.equal('systemctl status fraisier-agent (on web-2)');
+    expect(nextOf(causes, null)).to.equal('systemctl status fraisier-agent (on web-2)');
     expect(chain(aDeployment(), [situation(open, { hosts: away(null) })]).at(-1)).to.equal(
       'agent_away: the agent on web-2 has never connected; it goes on when it is back, if its limit has not passed by then',
     );
@@ -99,10 +107,10 @@ describe('why a deployment waits, or was stopped', () => {
       started: [situation([], { deployment: paused })],
     });
     expect(causes).to.deep.equal([paused.reason]);
-    expect(nextOf(causes)).to.equal('fraisier continue d_1');
+    expect(nextOf(causes, null)).to.equal('fraisier continue d_1');
     const continued = { ...paused, continueRequestedBy: 'ana' };
     expect(chain(continued, [situation([], { deployment: continued })])).to.have.length(1);
-    expect(nextOf([])).to.equal('');
+    expect(nextOf([], null)).to.equal('');
     const superseded = aDeployment({
       id: 'd_0',
       status: 'superseded',
@@ -113,6 +121,37 @@ describe('why a deployment waits, or was stopped', () => {
       'deployment_running: waits for d_1, which is running',
     ]);
     expect(chain(aDeployment({ status: 'succeeded' }), [])).to.deep.equal([]);
+  });
+
+  it('ends at a host that is away, where too few are healthy without it', () => {
+    const base = anEnvironment();
+    const rollout = { ...base.rollout, minHealthy: 2 };
+    const deployment = aDeployment({ environmentConfig: { ...base, rollout } });
+    const gone = [
+      { name: 'web-1', ...HERE },
+      ...['away', 'web-2'].map((name) => ({ name, leaseExpiresAt: at(8), validUntil: at(8) })),
+    ];
+    const causes = causesOf(deployment, {
+      unfinished: [deployment],
+      started: [situation(prepared, { deployment, hosts: gone })],
+    });
+    expect(causes.map(({ code }) => code)).to.deep.equal(['too_few_healthy', 'agent_away']);
+    expect(nextOf(causes, deployment)).to.equal('systemctl status fraisier-agent (on web-2)');
+  });
+
+  it('ends with a command also where the reason has none of its own', () => {
+    const why = (facts: Record<string, string>) => reason('run_failed', 'it failed', { facts });
+    const next = (more: Parameters<typeof aDeployment>[0], facts: Record<string, string> = {}) =>
+      nextOf([why(facts)], aDeployment({ reason: why(facts), ...more }));
+    for (const status of ['failed', 'rolled_back', 'rollback_failed'] as const) {
+      expect(next({ status })).to.equal('fraisier retry d_1');
+      expect(next({ status }, { host: 'web-1' })).to.equal('fraisier logs d_1 --host web-1');
+    }
+    expect(next({ status: 'failed', kind: 'rollback' })).to.equal('fraisier rollback checkout production');
+    expect(next({ status: 'cancelled', reason: null })).to.equal('fraisier retry d_1');
+    expect(next({ status: 'superseded' })).to.equal('fraisier status checkout production');
+    for (const status of DEPLOYMENT_STATUSES.filter((one) => !ENDED_BADLY.includes(one)))
+      expect(next({ status }), 'only time, or nothing').to.equal('');
   });
 
   it('ends when reasons of two moments name each other', () => {
