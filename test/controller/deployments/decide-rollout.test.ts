@@ -57,6 +57,17 @@ describe('deciding on a rollout over many hosts', () => {
       expect(starts(given(runs, one))).to.deep.equal(['release web-2 1']);
     });
 
+    it('has a canary all the same when the first one could not be prepared', () => {
+      const runs = [...prepared().slice(1), aRun('web-1', 'prepare', 'failed', { reason: RED })];
+      const canary = { ...one, canary: 1, batch: [3] };
+      expect(starts(given(runs, canary))).to.deep.equal(['release web-2 1']);
+      expect(starts(given([...runs, good('web-2')], canary))).to.deep.equal([
+        'release web-3 1',
+        'release web-4 1',
+        'release web-5 1',
+      ]);
+    });
+
     it('waits for the others that are being prepared', () => {
       const runs = [
         aRun('web-1', 'prepare', 'failed'),
@@ -440,6 +451,7 @@ describe('deciding on a rollout over many hosts', () => {
       const answers = [answer('web-1', 'skip')];
       expect(starts(given(runs, pausing, { continuedAt: at(20), answers }))).to.deep.equal([
         'release web-2 1',
+        'release web-3 1',
       ]);
       const interrupted = [...prepared(), aRun('web-1', 'release', 'cancelled', { dispatchedAt: null })];
       expect(starts(given(interrupted, pausing, { continuedAt: at(20), answers }))).to.deep.equal([

@@ -98,11 +98,15 @@ export class Rollout {
 
 type Latest = ReadonlyMap<string, RunRow>;
 
-/** As they were dealt: anew when hosts turned out to be unhealthy. */
+/** As they were dealt: anew when hosts turned out to be unhealthy, or could not be prepared. */
 function batchesIn(plan: DeploymentPlan, latest: Latest): ReadonlyMap<string, number> {
   const isIll = ({ host }: { readonly host: string }): boolean =>
     latest.get(`prepare ${host}`)?.unhealthy === true;
-  const order = [...plan.hosts.filter(isIll), ...plan.hosts.filter((one) => !isIll(one))];
+  const among = plan.hosts.filter(({ host }) => {
+    const prepared = latest.get(`prepare ${host}`)?.status ?? 'pending';
+    return prepared === 'succeeded' || !runHasEnded(prepared) || latest.has(`release ${host}`);
+  });
+  const order = [...among.filter(isIll), ...among.filter((one) => !isIll(one))];
   const dealt = dealBatches(
     order.map(({ zone }) => zone),
     plan.batchSizes,
