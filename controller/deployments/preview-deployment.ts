@@ -4,6 +4,7 @@ import type { DeploymentPlan } from '../../proto/gen/fraisier/v1/plan.js';
 import { FraisierError } from '../../proto/error-codes.js';
 import { askAgent } from './ask-agent.js';
 import type { Edges } from './edges.js';
+import { ASKED_AT_ONCE, fewAtOnce } from './few-at-once.js';
 import { makePlan, targetOf } from './plan.js';
 import { resolveRequest, type DeploymentRequest } from './request-deployment.js';
 import type { Environment } from '../fraises/fraises.js';
@@ -43,7 +44,11 @@ export async function previewPlan(
     migratingHost: plan.migratingHost,
     pointOfNoReturn: plan.pointOfNoReturn,
     warnings: plan.warnings,
-    hosts: await Promise.all(plan.hosts.map(({ host, batch }) => previewHost(edges, plan, host, batch))),
+    hosts: [
+      ...(await fewAtOnce(plan.hosts, ASKED_AT_ONCE, ({ host, batch }) =>
+        previewHost(edges, plan, host, batch),
+      )),
+    ],
     kind: plan.rollback === undefined ? 'deploy' : 'rollback',
     rollback: plan.rollback,
     undoes: '',

@@ -5,6 +5,7 @@ import { findEnvironment } from '../fraises/find-environment.js';
 import type { Configuration, Environment } from '../fraises/fraises.js';
 import { askAgent } from './ask-agent.js';
 import { currentConfiguration } from './configuration.js';
+import { ASKED_AT_ONCE, fewAtOnce } from './few-at-once.js';
 import { awayHosts, isNames, leaveOut, selectHosts } from './select-hosts.js';
 import type { Actor, Edges } from './edges.js';
 import type { DeploymentRow, Ledger } from './ledger.js';
@@ -132,10 +133,9 @@ export async function resolveRequest(edges: Edges, request: DeploymentRequest): 
   // Made only to be asked about: which commit it will be is what the hosts are to say.
   const plan = makePlan({ environment, commit: '', ref, hosts, madeAt: new Date(0) });
   const target = targetOf(environment);
-  const asked = hosts.map((host) =>
+  const commits = await fewAtOnce(hosts, ASKED_AT_ONCE, (host) =>
     resolveRef(edges, host, { target, ref, steps: stepsToAllow(plan, host) }),
   );
-  const commits = await Promise.all(asked);
   const leftOut = wanted.filter((host) => !hosts.includes(host));
   return { revision, configuration, environment, hosts, leftOut, commit: commits[0] as string, ref };
 }

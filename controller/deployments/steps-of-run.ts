@@ -9,6 +9,10 @@ import type { LatestRuns } from './runs-of-deployment.js';
 import { measureSteps, migrateDownSteps, migrateSteps } from './steps-of-migration.js';
 import { stepsToAllow } from './steps-to-allow.js';
 
+/** So far apart do hosts fetch again after a failure, this many of them before it begins anew. */
+const APART_MS = 250;
+const STAGGERED = 40;
+
 const PHASES: Readonly<Record<RunPhase, Phase>> = {
   prepare: Phase.PREPARE,
   migrate: Phase.MIGRATE,
@@ -54,11 +58,22 @@ function planned(plan: DeploymentPlan, phase: RunPhase): readonly Step[] {
 
 /** A host that said it is settled and prepares again all the same is not asked again. */
 function prepareSteps(plan: DeploymentPlan, host: string, latest: LatestRuns): readonly Step[] {
-  const steps = planned(plan, 'prepare').map((step) => askingAbout(step, plan, host));
+  const steps = planned(plan, 'prepare').map((step) => staggered(askingAbout(step, plan, host), plan, host));
   return [
     ...(latest.of(host, 'prepare')?.settled === true ? unasked(steps) : steps),
     ...(host === plan.migratingHost ? measureSteps(plan) : []),
   ];
+}
+
+/** Whom a git server dropped in a burst comes again alone. */
+function staggered(step: Step, { hosts }: DeploymentPlan, host: string): Step {
+  const { action } = step;
+  if (action?.$case !== 'fetch') return step;
+  const place = hosts.findIndex((one) => one.host === host) % STAGGERED;
+  return {
+    ...step,
+    action: { ...action, value: { ...action.value, delayMs: action.value.delayMs + place * APART_MS } },
+  };
 }
 
 function askingAbout(step: Step, plan: DeploymentPlan, host: string): Step {

@@ -20,6 +20,18 @@ import {
 const HOSTS = ['web-1', 'web-2', 'web-3', 'web-4'];
 
 describe('a plan', () => {
+  it('spreads the further attempts to fetch over the hosts, so that no burst comes twice', () => {
+    const hosts = Array.from({ length: 50 }, (_, at) => `web-${at + 1}`);
+    const made = makePlan({ environment: anEnvironment(), commit: COMMIT, ref: 'main', hosts, madeAt: NOON });
+    const delays = hosts.map((host) =>
+      stepsOfRun(made, host, 'prepare', latestRuns([])).steps.flatMap(({ action }) =>
+        action?.$case === 'fetch' ? [action.value.delayMs] : [],
+      ),
+    );
+    expect(delays.slice(0, 3)).to.deep.equal([[2000], [2250], [2500]]);
+    expect(delays.slice(39, 42)).to.deep.equal([[11_750], [2000], [2250]]);
+  });
+
   it('prepares by looking, fetching, staging and installing', () => {
     expect(names(plan(), 'web-1', 'prepare')).to.deep.equal(['preflight', 'fetch', 'stage', 'install']);
     expect(names(plan({ install: null }), 'web-1', 'prepare')).to.deep.equal(['preflight', 'fetch', 'stage']);
