@@ -16,7 +16,15 @@ export function planFromHosts(preview: DeploymentPreview, look: Look): string {
   const warnings = preview.warnings.map((warning) => look.ink.yellow(`warning: ${warning}`));
   const hosts = preview.hosts.flatMap((host) => hostLines(host, look));
   const back = preview.rollback === undefined ? '' : `  (rollback from ${short(preview.rollback.from)})`;
-  return lines([`plan: ${subject(preview)}${back}`, ...migration, ...noReturn, ...warnings, ...hosts]);
+  const { rules } = preview;
+  return lines([
+    `plan: ${subject(preview)}${back}`,
+    ...migration,
+    ...rules,
+    ...noReturn,
+    ...warnings,
+    ...hosts,
+  ]);
 }
 
 function migrations({ migratingHost, rollback, kind }: DeploymentPreview): string[] {

@@ -9,7 +9,9 @@ import { makePlan, targetOf } from './plan.js';
 import { resolveRequest, type DeploymentRequest } from './request-deployment.js';
 import type { Environment } from '../fraises/fraises.js';
 import type { RunPhase } from './lifecycle.js';
+import { rulesOf } from './rules-of-plan.js';
 import { latestRuns } from './runs-of-deployment.js';
+import { selectHosts } from './select-hosts.js';
 import { stepsOfRun } from './steps-of-run.js';
 import { zonesOf } from './zones.js';
 
@@ -25,8 +27,12 @@ export async function previewDeployment(
 ): Promise<DeploymentPreview> {
   const { environment, configuration, commit, ref, hosts, leftOut } = await resolveRequest(edges, request);
   const madeAt = await edges.ledger.now();
-  const zones = zonesOf(configuration, await edges.ledger.agents());
-  const plan = makePlan({ environment, commit, ref, hosts, madeAt, leftOut, zones, settle: !request.force });
+  const agents = await edges.ledger.agents();
+  const zones = zonesOf(configuration, agents);
+  const among = { environment, configuration, agents };
+  const fleet = selectHosts(among, [], { migrates: false }) as readonly string[];
+  const settle = !request.force;
+  const plan = makePlan({ environment, commit, ref, hosts, madeAt, leftOut, fleet, zones, settle });
   return previewPlan(edges, environment, plan, ['prepare', 'migrate', 'release', 'prune']);
 }
 
@@ -44,6 +50,7 @@ export async function previewPlan(
     migratingHost: plan.migratingHost,
     pointOfNoReturn: plan.pointOfNoReturn,
     warnings: plan.warnings,
+    rules: rulesOf(plan),
     hosts: [
       ...(await fewAtOnce(plan.hosts, ASKED_AT_ONCE, ({ host, batch }) =>
         previewHost(edges, plan, host, batch),

@@ -45,7 +45,7 @@ export function previewRollback(request: control.RollbackRequest): control.Deplo
     codeOnly: request.codeOnly,
     skipped: [],
   };
-  return { ...plan, pointOfNoReturn: '', warnings: [], hosts: [], rollback };
+  return { ...plan, pointOfNoReturn: '', warnings: [], rules: [], hosts: [], rollback };
 }
 
 export function lockFraise({ fraise, environment, reason: why, forMs }: control.LockRequest): control.Lock {
@@ -117,6 +117,7 @@ export function previewDeployment(request: control.RequestDeploymentRequest): co
     kind: 'deploy',
     rollback: undefined,
     undoes: '',
+    rules: ['when a host fails all of them go back'],
     hosts: [
       {
         host: 'web-1',

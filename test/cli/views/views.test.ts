@@ -215,6 +215,7 @@ describe('views of deployments', () => {
       text(
         'plan: checkout → production  3f2c1ab',
         'migrations run once, on web-1',
+        'when a host fails all of them go back',
         'point of no return: migrate: the tool has no way down',
         'warning: no health check',
         'web-1  batch 1  prepare → migrate → release',
@@ -259,6 +260,7 @@ describe('views of deployments', () => {
           kind: 'deploy',
           rollback: undefined,
           undoes: '',
+          rules: [],
         },
         PLAIN,
       ),

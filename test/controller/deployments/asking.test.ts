@@ -185,6 +185,7 @@ describe('previewing a deployment', () => {
       ['web-2', 1, undefined, 'policy_refused'],
     ]);
     expect(shown.hosts[0]?.steps[0]).to.equal('prepare: preflight');
+    expect(shown.rules).to.deep.equal(['when a host fails all of them go back']);
     expect(edges.memory.state().deployments).to.have.length(0);
   });
 

@@ -1,16 +1,18 @@
 import { expect } from 'chai';
+import { rulesOf } from '../../../controller/deployments/rules-of-plan.js';
 import { makePlan } from '../../../controller/deployments/plan.js';
 import { latestRuns } from '../../../controller/deployments/runs-of-deployment.js';
 import { phaseOnWire, stepsOfRun } from '../../../controller/deployments/steps-of-run.js';
 import type { RunRow } from '../../../controller/deployments/ledger.js';
 import { RUN_PHASES, type RunPhase } from '../../../controller/deployments/lifecycle.js';
-import { DeploymentPlan, Layout, Phase, Step } from '../../../proto/gen/fraisier/v1/plan.js';
+import { DeploymentPlan, Layout, Phase, Rollback, Step } from '../../../proto/gen/fraisier/v1/plan.js';
 import type { Environment } from '../../../controller/fraises/fraises.js';
 import {
   aDatabase,
   aHealthCheck,
   anEnvironment,
   anHttpCheck,
+  aRollout,
   aRun,
   COMMIT,
   NOON,
@@ -30,6 +32,29 @@ describe('a plan', () => {
     );
     expect(delays.slice(0, 3)).to.deep.equal([[2000], [2250], [2500]]);
     expect(delays.slice(39, 42)).to.deep.equal([[11_750], [2000], [2250]]);
+  });
+
+  it('says how it goes over the hosts, counted over all of them', () => {
+    const said = (
+      rollout: Parameters<typeof aRollout>[0],
+      more: Partial<Parameters<typeof makePlan>[0]> = {},
+    ) => {
+      const environment = anEnvironment({ rollout: aRollout(rollout) });
+      return rulesOf(
+        makePlan({ environment, commit: COMMIT, ref: 'main', hosts: HOSTS, madeAt: NOON, ...more }),
+      );
+    };
+    expect(said({})).to.deep.equal(['when a host fails all of them go back']);
+    const rollout = { maxFailures: 1, minHealthy: '60%', bakeMs: 30_000, onFailure: 'pause' } as const;
+    expect(said(rollout, { fleet: [...HOSTS, 'web-5'] })).to.deep.equal([
+      '1 of 4 hosts may fail, whatever the batch; when one more does it pauses',
+      '3 of 5 hosts stay healthy: a batch is made smaller where it must be',
+      '30 s pass between one batch and the next',
+    ]);
+    expect(said({ onFailure: 'stop' })).to.deep.equal(['when a host fails it stops where it is']);
+    const rollback = Rollback.fromPartial({ from: COMMIT });
+    expect(said({}, { rollback })).to.deep.equal(['the first host that fails stops it where it is']);
+    expect(said({}, { hosts: ['web-1'] })).to.deep.equal([]);
   });
 
   it('prepares by looking, fetching, staging and installing', () => {

@@ -222,6 +222,8 @@ export interface DeploymentPreview {
     | undefined;
   /** Of a rollback: a deployment that is under way and would be undone; then there is no plan. */
   readonly undoes: string;
+  /** How it goes over the hosts, in sentences: how many may fail, how many stay healthy, how long each batch bakes. */
+  readonly rules: readonly string[];
 }
 
 export interface PreviewedHost {
@@ -2580,6 +2582,7 @@ function createBaseDeploymentPreview(): DeploymentPreview {
     kind: "",
     rollback: undefined,
     undoes: "",
+    rules: [],
   };
 }
 
@@ -2614,6 +2617,9 @@ export const DeploymentPreview: MessageFns<DeploymentPreview> = {
     }
     if (message.undoes !== "") {
       writer.uint32(178).string(message.undoes);
+    }
+    for (const v of message.rules) {
+      writer.uint32(186).string(v!);
     }
     return writer;
   },
@@ -2711,6 +2717,14 @@ export const DeploymentPreview: MessageFns<DeploymentPreview> = {
             message.undoes = reader.string();
             continue;
           }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.rules.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2740,6 +2754,7 @@ export const DeploymentPreview: MessageFns<DeploymentPreview> = {
       ? Rollback.fromPartial(object.rollback)
       : undefined;
     message.undoes = object.undoes ?? "";
+    message.rules = object.rules?.map((e) => e) || [];
     return message;
   },
 };
