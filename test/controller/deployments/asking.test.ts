@@ -189,6 +189,18 @@ describe('previewing a deployment', () => {
     expect(edges.memory.state().deployments).to.have.length(0);
   });
 
+  it('shows the batches in which it would go, zone by zone', async () => {
+    const zoned = SAMPLE_CONFIGURATION.replace(
+      'fraises:',
+      'hosts: { web-1: { labels: { zone: b } }, web-2: { labels: { zone: a } } }\nfraises:',
+    ).replace('health_check', 'rollout: { batch: 2 }\n        health_check');
+    const shown = await previewDeployment(await answering(() => commit, zoned), wanted());
+    expect(shown.hosts.map(({ host, batch }) => [host, batch])).to.deep.equal([
+      ['web-2', 0],
+      ['web-1', 1],
+    ]);
+  });
+
   it('shows a host that answers something else as a problem', async () => {
     const shown = await previewDeployment(await answering(() => commit), wanted());
     expect(shown.hosts[0]?.problem?.code).to.equal('no_answer');

@@ -51,6 +51,28 @@ describe('hosts that were left behind', () => {
     expect(await catchUp(edges)).to.deep.equal([]);
   });
 
+  it('are left alone when they were skipped while they were there', async () => {
+    for (const wasAway of [true, false]) {
+      const edges = await memoryEdges(CATCHING);
+      const { id } = await queue(edges);
+      const plan = DeploymentPlan.fromPartial({ hosts: [{ host: 'web-1' }, { host: 'web-2' }] });
+      const answers = [{ host: 'web-2', act: 'skip' as const, by: 'ana', wasAway }];
+      await edges.ledger.moveDeployment(id, 'queued', 'running', { plan, answers, started: true });
+      await edges.ledger.moveDeployment(id, 'running', 'succeeded', { finished: true });
+      expect(await catchUp(edges), `away: ${wasAway}`).to.have.length(wasAway ? 1 : 0);
+    }
+  });
+
+  it('are brought up to date together when they come back together', async () => {
+    const edges = await memoryEdges(CATCHING);
+    const { id } = await queue(edges);
+    const plan = DeploymentPlan.fromPartial({ leftOut: ['web-1', 'web-2'] });
+    await edges.ledger.moveDeployment(id, 'queued', 'running', { plan, started: true });
+    await edges.ledger.moveDeployment(id, 'running', 'succeeded', { finished: true });
+    expect((await catchUp(edges)).map(({ onlyHosts }) => onlyHosts)).to.deep.equal([['web-1', 'web-2']]);
+    expect(await catchUp(edges)).to.deep.equal([]);
+  });
+
   it('are left alone where that is not wanted, is locked, or is no longer so', async () => {
     const unwanted = await leftOut(SAMPLE_CONFIGURATION);
     await returns(unwanted.edges, 'web-2');

@@ -104,6 +104,17 @@ describe('a queued deployment', () => {
     ).to.equal('unknown_host');
   });
 
+  it('asks hosts whether they have anything to do, unless it was to be done again in any case', () => {
+    const asks = (more: Partial<DeploymentRow>) => {
+      const decision = consider(more);
+      const steps = 'start' in decision ? (decision.start.phases[0]?.steps ?? []) : [];
+      return steps.some(({ action }) => action?.$case === 'preflight' && action.value.settle);
+    };
+    expect(asks({})).to.equal(true);
+    for (const more of [{ kind: 'retry' }, { kind: 'rollback' }, { force: true }] as const)
+      expect(asks(more)).to.equal(false);
+  });
+
   it('fails when the host that migrates is left out', () => {
     const queue = (strategy: 'apply' | 'none') => {
       const environment = anEnvironment({ database: { ...aDatabase, strategy, on: 'web-1' } });

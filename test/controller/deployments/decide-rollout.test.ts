@@ -396,6 +396,15 @@ describe('deciding on a rollout over many hosts', () => {
       );
     });
 
+    it('takes no failure for progress, however late it comes', () => {
+      const late = bad('web-1', { finishedAt: at(70) });
+      const runs = [...prepared(), late, aRun('web-2', 'release', 'running')];
+      const one = { ...quick, maxFailures: 1, batch: [2] };
+      expect(given([...runs, aRun('web-1', 'undo', 'running')], one, {}, at(73)).move?.reason?.code).to.equal(
+        'no_progress',
+      );
+    });
+
     it('counts from the start, and from the last continue', () => {
       const runs = FIVE.map((host) => aRun(host, 'prepare', 'running'));
       expect(given(runs, quick, {}, at(69)).move).to.equal(undefined);

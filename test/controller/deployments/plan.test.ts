@@ -45,10 +45,10 @@ describe('a plan', () => {
       );
     };
     expect(said({})).to.deep.equal(['when a host fails all of them go back']);
-    const rollout = { maxFailures: 1, minHealthy: '60%', bakeMs: 30_000, onFailure: 'pause' } as const;
-    expect(said(rollout, { fleet: [...HOSTS, 'web-5'] })).to.deep.equal([
+    const rollout = { maxFailures: '25%', minHealthy: '60%', bakeMs: 30_000, onFailure: 'pause' } as const;
+    expect(said(rollout, { fleet: [...HOSTS, 'web-5', 'web-6', 'web-7', 'web-8'] })).to.deep.equal([
       '1 of 4 hosts may fail, whatever the batch; when one more does it pauses',
-      '3 of 5 hosts stay healthy: a batch is made smaller where it must be',
+      '5 of 8 hosts stay healthy: a batch is made smaller where it must be',
       '30 s pass between one batch and the next',
     ]);
     expect(said({ onFailure: 'stop' })).to.deep.equal(['when a host fails it stops where it is']);
