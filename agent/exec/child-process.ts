@@ -1,11 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
-import { link, readFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FraisierError } from '../../proto/error-codes.js';
 import { surroundingsOf } from './environment.js';
 import type { Surroundings } from './environment.js';
 import type { Exec, ExecSpec } from './exec.js';
-import { isCode, marksOf, readMark, recordedEnd, recordEnd, removeMarks, writeMark } from './marks.js';
+import { makeMark, marksOf, readMark, recordedEnd, recordEnd, removeMarks, writeMark } from './marks.js';
 import { OUTPUT_CAP_BYTES } from './output-cap.js';
 import {
   groupMembers,
@@ -43,7 +43,7 @@ export function childProcessExec(settings: ChildProcessSettings = {}): Exec {
   const own: OwnWrappers = new Map();
   return {
     kind: 'child_process',
-    start: async (spec) => remember(own, spec, await start(spec)),
+    start: async (spec) => remember(own, spec, await start(spec, source)),
     wait: (spec, signal) => {
       const news = (): AbortSignal | undefined => own.get(spec.id);
       // A wrapper of ours that has not ended needs no looking at: its end is told to us.
@@ -74,14 +74,14 @@ function remember(own: OwnWrappers, { id }: ExecSpec, wrapper: ChildProcess | nu
 }
 
 /** The wrapper; null when it could not be started, which is recorded. */
-async function start(spec: ExecSpec): Promise<ChildProcess | null> {
+async function start(spec: ExecSpec, source: ProcessSource): Promise<ChildProcess | null> {
   const surroundings = await surroundingsOf(spec);
   if (!surroundings.usable) return notStarted(spec, surroundings.message);
   const program = await findProgram(spec.argv[0] ?? '', spec.cwd, surroundings.environment['PATH'] ?? '');
   if (!program.found) return notStarted(spec, program.message);
-  await writeMark(marksOf(spec).begun, await bootId());
+  await writeMark(marksOf(spec).begun, bootId());
   const argv = [...(await asUser(surroundings)), program.path, ...spec.argv.slice(1)];
-  return startWrapped(spec, argv, surroundings.environment);
+  return startWrapped(spec, argv, surroundings.environment, source);
 }
 
 async function notStarted(spec: ExecSpec, message: string): Promise<null> {
@@ -114,28 +114,15 @@ async function look(spec: ExecSpec, source: ProcessSource): Promise<Looked> {
 
 /**
  * The process that leads the command's group, null when there is none that could be ours: never begun, begun in another
- * boot, or begun by an agent that died before the wrapper came up. That last start is declared void here, by making the
- * wrapper's own mark first, so that `absent` stays true.
+ * boot, or begun by an agent that died before it told the wrapper to go. That last start is declared void here, by making
+ * the wrapper's mark in its place, so that `absent` stays true.
  */
 async function wrapperOf(spec: ExecSpec): Promise<ProcessLine | null> {
   const begun = await readMark(marksOf(spec).begun);
-  if (begun === null || begun !== (await bootId())) return null;
-  if (await declareVoid(spec)) return null;
-  return parseProcessLine((await readMark(marksOf(spec).process)) ?? '');
-}
-
-/** False when the wrapper was there first. */
-async function declareVoid(spec: ExecSpec): Promise<boolean> {
-  const marks = marksOf(spec);
-  if ((await readMark(marks.process)) !== null) return false;
-  await writeMark(marks.void, 'void\n');
-  try {
-    await link(marks.void, marks.process);
-    return true;
-  } catch (error) {
-    if (isCode(error, 'EEXIST')) return false;
-    throw error;
-  }
+  if (begun === null || begun !== bootId()) return null;
+  const known = await readMark(marksOf(spec).process);
+  if (known === null && makeMark(marksOf(spec).process, 'void\n')) return null;
+  return parseProcessLine(known ?? (await readMark(marksOf(spec).process)) ?? '');
 }
 
 /** Also when the wrapper is dead and part of its group is left: nobody else gets the number while the group lives. */
@@ -160,6 +147,7 @@ async function groupGone(group: number, withinMs: number, source: ProcessSource)
 }
 
 /** Changes with every start of the host; the same for ever where the kernel does not tell. */
-async function bootId(): Promise<string> {
-  return readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown\n');
+function bootId(): string {
+  const file = '/proc/sys/kernel/random/boot_id';
+  return existsSync(file) ? readFileSync(file, 'utf8') : 'unknown\n';
 }

@@ -1,4 +1,4 @@
-import { readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { ExecEnd, ExecSpec } from './exec.js';
@@ -7,17 +7,12 @@ import type { ExecEnd, ExecSpec } from './exec.js';
 export interface Marks {
   /** Written by the agent before it starts anything: boot id. */
   readonly begun: string;
-  /** Made exclusively by whoever comes first: the wrapper (its process), or an agent that declares the start void. */
+  /** Made exclusively by whoever comes first: the agent that starts the wrapper, or one that declares the start void. */
   readonly process: string;
-  /** Room for `process`, which is linked from it. */
-  readonly processRoom: string;
-  readonly void: string;
   /** Written before SIGKILL, which leaves the wrapper no time to tell. */
   readonly killed: string;
-  /** How it ended. */
+  /** How it ended, as a whole line; blank until then, so that a full disk cannot swallow a result. */
   readonly end: string;
-  /** Room for `end`, taken beforehand so that a full disk cannot swallow a result. */
-  readonly endRoom: string;
   /** Values for a transient unit, 0600. */
   readonly environment: string;
 }
@@ -28,39 +23,44 @@ export function marksOf(spec: ExecSpec): Marks {
   return {
     begun: `${base}.begun`,
     process: `${base}.process`,
-    processRoom: `${base}.process.room`,
-    void: `${base}.void`,
     killed: `${base}.killed`,
     end: `${base}.end`,
-    endRoom: `${base}.end.room`,
     environment: `${base}.environment`,
   };
 }
 
 /** Removes every mark of a command; those that are not there are no error. */
 export async function removeMarks(spec: ExecSpec): Promise<void> {
-  await Promise.all(Object.values(marksOf(spec)).map(removeMark));
+  for (const file of Object.values(marksOf(spec)).filter(existsSync)) rmSync(file, { force: true });
 }
 
-async function removeMark(file: string): Promise<void> {
-  await unlink(file).catch((error: unknown) => {
-    if (!isCode(error, 'ENOENT')) throw error;
-  });
-}
-
-/** Null when there is no such file. */
+/** Null when there is no such file. As all of them, it is in the state folder and read from the kernel's cache. */
 export async function readMark(file: string): Promise<string | null> {
-  return readFile(file, 'utf8').catch((error: unknown) => {
+  if (!existsSync(file)) return null;
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
     if (isCode(error, 'ENOENT')) return null;
     throw error;
-  });
+  }
 }
 
 /** There whole or not at all. Not synced: after a power cut the boot is another one, and no mark counts. */
 export async function writeMark(file: string, content: string): Promise<void> {
   const beside = `${file}.writing`;
-  await writeFile(beside, content, { mode: 0o600 });
-  await rename(beside, file);
+  writeFileSync(beside, content, { mode: 0o600 });
+  renameSync(beside, file);
+}
+
+/** False when it is there already. */
+export function makeMark(file: string, content: string): boolean {
+  try {
+    writeFileSync(file, content, { mode: 0o600, flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) return false;
+    throw error;
+  }
 }
 
 /** Whether it is an error of the system with this code, e.g. `ENOENT`. */
@@ -78,7 +78,7 @@ export async function recordedEnd(spec: ExecSpec): Promise<RecordedEnd | null> {
 
 /** Writes the end of a command as its mark, whole or not at all. */
 export async function recordEnd(spec: ExecSpec, end: RecordedEnd): Promise<void> {
-  await writeMark(marksOf(spec).end, formatEnd(end));
+  await writeMark(marksOf(spec).end, `${formatEnd(end)}\n`);
 }
 
 function formatEnd(end: RecordedEnd): string {
@@ -92,11 +92,13 @@ function formatEnd(end: RecordedEnd): string {
   }
 }
 
-function parseEnd(text: string): RecordedEnd {
-  const [, word = '', rest = ''] = /^(\S+) ([^]*)$/.exec(text.trimEnd()) ?? [];
-  if (word === 'not_found') return { ended: 'not_found', message: rest };
-  if (word === 'signalled') return { ended: 'signalled', signal: rest };
-  return endOfShell(Number(rest));
+/** Null without a whole line: the wrapper writes its own in one go, of which a reader may still see a part. */
+function parseEnd(text: string): RecordedEnd | null {
+  const status = /^exited (\d+)\n/.exec(text)?.[1];
+  if (status !== undefined) return endOfShell(Number(status));
+  const [, word, rest = ''] = /^(signalled|not_found) ([^]*)\n$/.exec(text) ?? [];
+  if (word === undefined) return null;
+  return word === 'signalled' ? { ended: word, signal: rest } : { ended: 'not_found', message: rest };
 }
 
 /**

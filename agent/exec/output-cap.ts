@@ -1,4 +1,5 @@
-import { appendFile, stat, truncate } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { appendFile, truncate } from 'node:fs/promises';
 import type { ExecSpec } from './exec.js';
 
 /** What one command may leave in a file. */
@@ -10,14 +11,14 @@ export const OUTPUT_CAP_BYTES = 64 * 1024 * 1024;
  */
 export async function capOutput(spec: ExecSpec, capBytes: number): Promise<void> {
   for (const file of outputFiles(spec)) {
-    if ((await sizeOf(file)) > capBytes) await truncate(file, capBytes);
+    if (sizeOf(file) > capBytes) await truncate(file, capBytes);
   }
 }
 
 /** The last cut, once nothing writes any more: what is beyond the cap is replaced by a line that says so. */
 export async function closeOutput(spec: ExecSpec, capBytes: number): Promise<void> {
   for (const file of outputFiles(spec)) {
-    if ((await sizeOf(file)) < capBytes) continue;
+    if (sizeOf(file) < capBytes) continue;
     await truncate(file, capBytes);
     await appendFile(file, `\n[fraisier: output beyond ${capBytes} bytes was not kept]\n`);
   }
@@ -27,6 +28,7 @@ function outputFiles(spec: ExecSpec): readonly string[] {
   return spec.captureFile === null ? [spec.outputFile] : [spec.outputFile, spec.captureFile];
 }
 
-async function sizeOf(file: string): Promise<number> {
-  return (await stat(file).catch(() => null))?.size ?? 0;
+/** In the state folder, of which the kernel's cache knows. */
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }

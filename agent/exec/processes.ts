@@ -22,9 +22,10 @@ export function processSource(): ProcessSource {
 
 const PS_COLUMNS = 'pid=,stat=,pgid=,lstart=';
 
-/** Shell text that puts the shell's own line into a variable, from /proc without starting a process, or from `ps`. */
-export function shellOwnLine(variable: string): string {
-  return `{ read -r ${variable} <"/proc/$$/stat"; } 2>/dev/null || ${variable}=$(ps -o ${PS_COLUMNS} -p $$)`;
+/** The line of a process as `parseProcessLine` reads it; empty when it is gone. */
+export async function ownLine(pid: number, source: ProcessSource): Promise<string> {
+  const lines = await linesOf(source, pid);
+  return lines.find((line) => parseProcessLine(line) !== null) ?? '';
 }
 
 /** Reads a line of /proc/<pid>/stat or of `ps`; null for anything else. The name in the former may hold anything. */
@@ -74,8 +75,11 @@ export function signalGroup(group: number, signal: NodeJS.Signals): boolean {
 
 /** Of one process, or of all. */
 async function processLines(source: ProcessSource, pid: number | null): Promise<readonly ProcessLine[]> {
-  const lines = source === 'proc' ? await procLines(pid) : await psLines(pid);
-  return lines.map(parseProcessLine).filter((line) => line !== null);
+  return (await linesOf(source, pid)).map(parseProcessLine).filter((line) => line !== null);
+}
+
+function linesOf(source: ProcessSource, pid: number | null): Promise<readonly string[]> {
+  return source === 'proc' ? procLines(pid) : psLines(pid);
 }
 
 async function procLines(pid: number | null): Promise<readonly string[]> {

@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { access, open, stat } from 'node:fs/promises';
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 
 /** A program that can be started, or why it cannot. */
@@ -15,33 +15,51 @@ export type FoundProgram =
 export async function findProgram(name: string, cwd: string, searchPath: string): Promise<FoundProgram> {
   if (!(await isFolder(cwd))) return missing(`the working folder ${cwd} does not exist`);
   if (name === '') return missing('the command is empty');
-  const candidates = name.includes('/')
-    ? [isAbsolute(name) ? name : resolve(cwd, name)]
-    : searchPath.split(':').map((folder) => join(folder, name));
-  for (const path of candidates) {
-    if (await isExecutable(path)) return withInterpreter(path);
+  if (!name.includes('/')) {
+    const path = findInPath(name, searchPath);
+    return path === null ? missing(`${name}: no such program in ${searchPath}`) : withInterpreter(path);
   }
-  if (!name.includes('/')) return missing(`${name}: no such program in ${searchPath}`);
-  const there = await stat(candidates[0] ?? name).catch(() => null);
+  const path = isAbsolute(name) ? name : resolve(cwd, name);
+  if (await isExecutable(path)) return withInterpreter(path);
+  const there = await stat(path).catch(() => null);
   if (there === null) return missing(`${name}: no such file`);
   return missing(there.isDirectory() ? `${name} is a folder` : `${name} is not executable`);
 }
 
+/** The folders of programs are in the kernel's cache; a host that cannot read them starts nothing anyway. */
+function findInPath(name: string, searchPath: string): string | null {
+  const candidates = searchPath.split(':').map((folder) => join(folder, name));
+  return candidates.find(isProgram) ?? null;
+}
+
+function isProgram(path: string): boolean {
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function withInterpreter(path: string): Promise<FoundProgram> {
-  const interpreter = /^#!\s*(\S+)/.exec(await firstBytes(path))?.[1];
+  const interpreter = /^#!\s*(\S+)/.exec(firstBytes(path))?.[1];
   if (interpreter === undefined || (await isExecutable(interpreter))) return { found: true, path };
   return missing(`${path} names the interpreter ${interpreter}, which is not there`);
 }
 
 /** Empty when it cannot be read: an executable need not be readable. */
-async function firstBytes(path: string): Promise<string> {
-  const file = await open(path).catch(() => null);
-  if (file === null) return '';
+function firstBytes(path: string): string {
+  const buffer = Buffer.alloc(256);
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(256), 0, 256, 0);
-    return buffer.toString('latin1', 0, bytesRead);
-  } finally {
-    await file.close();
+    const file = openSync(path, 'r');
+    try {
+      return buffer.toString('latin1', 0, readSync(file, buffer, 0, buffer.length, 0));
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return '';
   }
 }
 

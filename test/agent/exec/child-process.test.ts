@@ -338,6 +338,17 @@ describe('commands as detached process groups', () => {
         await exec.stop(spec);
       }));
 
+    it('takes a line that was not written to its end for no end', () =>
+      withFolder(async (folder) => {
+        const spec = aSpec(folder, ['true']);
+        for (const text of [`exited 1${' '.repeat(503)}\n`, 'exited 1', ' '.repeat(512)]) {
+          await writeFile(marksOf(spec).end, text);
+          expect(await exec.look(spec)).to.deep.equal({ ended: 'absent' });
+        }
+        await writeFile(marksOf(spec).end, `exited 12\n${' '.repeat(501)}\n`);
+        expect(await exec.look(spec)).to.deep.equal({ ended: 'exited', exitCode: 12 });
+      }));
+
     it('declares a start void that an agent died in, so that its wrapper never runs the command', () =>
       withFolder(async (folder) => {
         const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
