@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import type { ExecFileException } from 'node:child_process';
 import { searchPath } from './search-path.js';
 
 export interface ProgramEnd {
@@ -29,23 +30,25 @@ export function runProgram(
 ): Promise<ProgramEnd> {
   const [program = '', ...rest] = argv;
   return new Promise((done) => {
-    execFile(
-      program,
-      rest,
-      {
-        timeout: options.timeoutMs,
-        killSignal: 'SIGKILL',
-        maxBuffer: 16 * 1024 * 1024,
-        env: { PATH: searchPath(), ...options.environment },
-        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-        ...(options.as === undefined ? {} : { uid: options.as.uid, gid: options.as.gid }),
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-      },
-      (error, stdout, stderr) => {
-        const exitCode = error === null ? 0 : typeof error.code === 'number' ? error.code : null;
-        const problem = exitCode === null ? (error?.message ?? '') : '';
-        done({ exitCode, stdout, stderr, problem, brokenOff: (error?.signal ?? null) !== null });
-      },
-    );
+    const ended = (error: ExecFileException | null, stdout = '', stderr = ''): void => {
+      const exitCode = error === null ? 0 : typeof error.code === 'number' ? error.code : null;
+      const problem = exitCode === null ? (error?.message ?? '') : '';
+      done({ exitCode, stdout, stderr, problem, brokenOff: (error?.signal ?? null) !== null });
+    };
+    const settings = {
+      timeout: options.timeoutMs,
+      killSignal: 'SIGKILL' as const,
+      maxBuffer: 16 * 1024 * 1024,
+      env: { PATH: searchPath(), ...options.environment },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.as === undefined ? {} : { uid: options.as.uid, gid: options.as.gid }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    };
+    try {
+      execFile(program, rest, settings, ended);
+    } catch (error) {
+      // Thrown at once for what no process can be given: more arguments than there is room for, a NUL byte.
+      ended(error as ExecFileException);
+    }
   });
 }

@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Target } from '../../proto/gen/fraisier/v1/plan.js';
-import { pathsInUse, runningProcesses } from '../exec/process-table.js';
+import { pathsInUse, processesNaming } from '../exec/process-table.js';
 import { layoutOf } from './release-layout.js';
 
 /**
@@ -17,7 +17,8 @@ export async function releasesInUse(
   if (commits.length === 0) return used;
   const { releases } = layoutOf(target);
   const homes = [...new Set([releases, await realpath(releases).catch(() => releases)])];
-  for (const process of await runningProcesses(now)) {
+  const wanted = homes.flatMap((home) => commits.map((commit) => join(home, commit)));
+  for (const process of await processesNaming(wanted, now)) {
     const paths = await pathsInUse(process);
     for (const commit of commits.filter((one) => !used.has(one))) {
       const folders = homes.map((home) => join(home, commit));
