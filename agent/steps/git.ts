@@ -27,10 +27,6 @@ export const GIT_SETTINGS: readonly string[] = [
   'core.hooksPath=/dev/null',
 ];
 
-const READ = `mirror=$1
-shift
-exec git --git-dir="$mirror" "$@"`;
-
 /**
  * One writer per mirror, also across agents: the lock is held by git itself and ends with it. Whoever holds it knows that
  * the lock files in the mirror are left from a git that was killed. Without flock(1) none is removed.
@@ -67,12 +63,22 @@ export interface GitUse {
 
 /** Git that changes nothing in the mirror's refs and objects. */
 export function gitRead(mirror: string, args: readonly string[], use: GitUse = {}): StepCommand {
-  return gitCommand(READ, mirror, args, use);
+  const settings = settingsOf(use).flatMap((one) => ['-c', one]);
+  return {
+    argv: ['git', `--git-dir=${mirror}`, ...settings, ...args],
+    environment: environmentOf(use),
+    capture: true,
+  };
 }
 
 /** Git that does; waits for others that do. */
 export function gitWrite(mirror: string, args: readonly string[], use: GitUse = {}): StepCommand {
-  return gitCommand(WRITE, mirror, args, use);
+  const settings = settingsOf(use).flatMap((one) => ['-c', one]);
+  return {
+    argv: ['/bin/sh', '-c', WRITE, 'git', mirror, ...settings, ...args],
+    environment: environmentOf(use),
+    capture: true,
+  };
 }
 
 /** A script of ours that writes to the mirror: `run` is git in it, the arguments are `$1` and so on. */
@@ -81,15 +87,6 @@ export function gitScript(script: string, mirror: string, args: readonly string[
   const run = `run() { git ${settings.join(' ')} --git-dir="$mirror" "$@"; }\n`;
   return {
     argv: ['/bin/sh', '-c', `${LOCKED}${run}${script}`, 'git', mirror, ...args],
-    environment: environmentOf(use),
-    capture: true,
-  };
-}
-
-function gitCommand(script: string, mirror: string, args: readonly string[], use: GitUse): StepCommand {
-  const settings = settingsOf(use).flatMap((one) => ['-c', one]);
-  return {
-    argv: ['/bin/sh', '-c', script, 'git', mirror, ...settings, ...args],
     environment: environmentOf(use),
     capture: true,
   };

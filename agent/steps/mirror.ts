@@ -1,13 +1,14 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { reason } from '../../proto/error-codes.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { lastLine, saidBy, saysDiskFull } from './ends.js';
-import { gitRead, gitWrite, isOk, outputOf, refuseAddress } from './git.js';
+import { gitRead, gitScript, gitWrite, isOk, outputOf, refuseAddress } from './git.js';
 import type { GitUse, RunGit } from './git.js';
 import { refusedByHost } from './git-access.js';
 import type { GitAccess } from './git-access.js';
 import { bringContents, isPartial, makePartial } from './partial-mirror.js';
+import { quoteWord } from './policy-rules.js';
 import { isCommit, isFolder } from './release-layout.js';
 import type { CommandEnd, StepCommand } from './step.js';
 
@@ -56,13 +57,27 @@ export async function bringCommit(git: RunGit, wanted: Wanted): Promise<Brought>
 }
 
 async function bringIt(git: RunGit, wanted: Wanted): Promise<Brought> {
-  if (await hasCommit(git, wanted.mirror, wanted.commit)) return pinned(git, wanted);
-  const exact = await git(await fetchOf(wanted, [`+${wanted.commit}:${pin(wanted.commit)}`]));
+  const exact = await git(await bringExactly(wanted));
   if (exact.ended !== 'exited') return { is: 'broken_off', end: exact };
   if (exact.exitCode === 0) return { is: 'there' };
   if (saysDiskFull(saidBy(exact))) return notFetched(wanted, saidBy(exact));
   return byEverything(git, wanted);
 }
+
+/** Pinned if the mirror has it, else fetched by its own name: one command, for which the mirror is locked once. */
+async function bringExactly(wanted: Wanted): Promise<StepCommand> {
+  const { mirror, commit, access } = wanted;
+  const fetch = await fetchArguments(wanted, [`+${commit}:${pin(commit)}`]);
+  const asked = (await askedFor(mirror, commit)).map(quoteWord).join(' ');
+  return gitScript(bringScript(asked), mirror, [pin(commit), commit, ...fetch], { access });
+}
+
+const bringScript = (asked: string): string => `pin=$1 commit=$2
+shift 2
+if run -c protocol.allow=never ${asked} >/dev/null 2>&1
+then run update-ref "$pin" "$commit"
+else run "$@"
+fi`;
 
 function refuse({ repository, commit }: Wanted): Reason | null {
   if (!isCommit(commit)) return reason('commit_not_found', `"${commit}" is not a full commit`);
@@ -100,11 +115,14 @@ function notMade(end: CommandEnd): Brought {
 
 /** Whether the mirror holds the whole commit; asks no network. */
 export async function hasCommit(git: RunGit, mirror: string, commit: string): Promise<boolean> {
-  // A partial mirror would go for a commit it lacks, unless it is told that some may be missing.
-  const asked = (await isPartial(mirror))
+  return isOk(await git(gitRead(mirror, await askedFor(mirror, commit), { offline: true })));
+}
+
+/** A partial mirror would go for a commit it lacks, unless it is told that some may be missing. */
+async function askedFor(mirror: string, commit: string): Promise<readonly string[]> {
+  return (await isPartial(mirror))
     ? ['rev-list', '--quiet', '--no-walk', '--missing=print', `${commit}^{commit}`]
     : ['rev-parse', '--quiet', '--verify', `${commit}^{commit}`];
-  return isOk(await git(gitRead(mirror, asked, { offline: true })));
 }
 
 async function pinned(git: RunGit, { mirror, commit }: Wanted): Promise<Brought> {
@@ -112,16 +130,20 @@ async function pinned(git: RunGit, { mirror, commit }: Wanted): Promise<Brought>
   return isOk(end) ? { is: 'there' } : notMade(end);
 }
 
+async function fetchOf(place: Place, refspecs: readonly string[], prune = false): Promise<StepCommand> {
+  const { mirror, access } = place;
+  return gitWrite(mirror, await fetchArguments(place, refspecs, prune), { access });
+}
+
 /** A partial mirror has the repository as its `origin`, which is what keeps it partial. */
-async function fetchOf(
-  { mirror, repository, access }: Place,
+async function fetchArguments(
+  { mirror, repository }: Place,
   refspecs: readonly string[],
   prune = false,
-): Promise<StepCommand> {
+): Promise<readonly string[]> {
   const quietly = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc'];
   const from = (await isPartial(mirror)) ? 'origin' : repository;
-  const args = ['fetch', ...quietly, ...(prune ? ['--prune'] : []), '--', from, ...refspecs];
-  return gitWrite(mirror, args, { access });
+  return ['fetch', ...quietly, ...(prune ? ['--prune'] : []), '--', from, ...refspecs];
 }
 
 async function byEverything(git: RunGit, wanted: Wanted): Promise<Brought> {
@@ -192,9 +214,15 @@ export function saidByGit(output: string): string {
   return lastLine(telling.find((line) => line.startsWith('fatal')) ?? output) || 'it did not say why';
 }
 
-/** Rewrites the mirror when git finds that worth while. */
-export function tidyMirror(git: RunGit, mirror: string): Promise<CommandEnd> {
-  return git(gitWrite(mirror, ['gc', '--auto', '--quiet']));
+/** Somewhat below what git itself finds worth while: its own look costs more than the rest of a tidy mirror's prune. */
+const UNTIDY = { packs: 40, looseOf256: 20 };
+
+/** Rewrites the mirror when git finds that worth while; it is not asked while there is little to rewrite. */
+export async function tidyMirror(git: RunGit, mirror: string): Promise<void> {
+  const namesIn = (folder: string) => readdir(join(mirror, 'objects', folder)).catch(() => []);
+  const packs = (await namesIn('pack')).filter((name) => name.endsWith('.pack'));
+  if (packs.length < UNTIDY.packs && (await namesIn('17')).length < UNTIDY.looseOf256) return;
+  await git(gitWrite(mirror, ['gc', '--auto', '--quiet']));
 }
 
 /** What git printed, without the last line end; null when it failed. */

@@ -2,12 +2,12 @@ import { mkdir, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Outcome } from '../../proto/gen/fraisier/v1/agent.js';
 import type { Preflight, Target } from '../../proto/gen/fraisier/v1/plan.js';
+import { runProgram } from '../exec/run-program.js';
 import { findUser, ownUser } from '../exec/users.js';
 import type { HostUser } from '../exec/users.js';
 import { checkPolicy } from './check-policy.js';
-import { endOfCommand, endOfDiskError, failed, isCode, succeeded } from './ends.js';
+import { endOfDiskError, failed, isCode, succeeded } from './ends.js';
 import type { FailedEnd } from './ends.js';
-import { isOk } from './git.js';
 import { giveTo } from './give-to.js';
 import { liveCommit, placeOf } from './place.js';
 import { fullUnitName } from './policy-rules.js';
@@ -17,11 +17,13 @@ import { isSettled, isUnhealthyNow } from './settled.js';
 import type { RunStep, StepContext, StepEnd, Systemd } from './step.js';
 import { releasesNotTrusted } from './trusted-releases.js';
 
+const GIT_LOOK_MS = 30_000;
+
 /** Looks whether a deployment can work on this host, before anything is done; makes the empty folder it goes to. */
 export const preflight: RunStep<Preflight> = async (spec, context) =>
   (await policyProblem(context)) ??
   (await hostProblem(context.target, context.systemd)) ??
-  (await gitProblem(context)) ??
+  (await gitProblem(context.signal)) ??
   (await (isInPlace(context.target) ? treeProblem(context) : releasesProblem(context))) ??
   (await spaceProblem(spec, context)) ??
   (await whatIsLive(spec, context));
@@ -122,10 +124,19 @@ async function unitProblem(name: string, systemd: Systemd | null): Promise<Faile
   });
 }
 
-async function gitProblem(context: StepContext): Promise<StepEnd | null> {
-  const end = await context.command({ argv: ['git', '--version'], capture: true });
-  if (isOk(end)) return null;
-  if (end.ended !== 'not_found') return endOfCommand(end, 'git --version', 'preflight_failed');
+/** Looks only, so it is not recorded like a command of the step: it need not be found again by another agent. */
+export async function gitProblem(
+  signal: AbortSignal,
+  look: typeof runProgram = runProgram,
+): Promise<FailedEnd | null> {
+  const end = await look(['git', '--version'], { timeoutMs: GIT_LOOK_MS, signal });
+  if (end.exitCode === 0) return null;
+  if (!end.problem.endsWith('ENOENT')) {
+    const said = end.stderr.trim() || end.problem || `it ended with ${end.exitCode}`;
+    return failed('preflight_failed', `git does not work on this host: ${said}`, {
+      hint: 'on the host: git --version',
+    });
+  }
   return failed('preflight_failed', 'git is not installed on this host', {
     hint: 'sudo apt-get install git',
   });

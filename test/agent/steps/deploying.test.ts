@@ -3,7 +3,7 @@ import { lstat, mkdir, readFile, readlink, rm, stat, symlink, writeFile } from '
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { findUser, ownUser } from '../../../agent/exec/users.js';
-import { freeBytes, hostProblem } from '../../../agent/steps/preflight.js';
+import { freeBytes, gitProblem, hostProblem } from '../../../agent/steps/preflight.js';
 import { liveRelease, readReleaseMark, writeReleaseMark } from '../../../agent/steps/release-layout.js';
 import { mirrorFolder } from '../../../agent/steps/git.js';
 import { bringEverything } from '../../../agent/steps/mirror.js';
@@ -210,14 +210,13 @@ describe('fetch', () => {
   it('ends as it was broken off, wherever that was', () =>
     withRepository(async (host, origin) => {
       const why = reason('cancelled', 'enough');
-      // init, rev-parse (not there), fetch (refused), init, fetch all, rev-parse (not there), fetch the ref, rev-parse,
-      // update-ref
-      for (const last of [1, 3, 4, 5, 7, 9]) {
+      // init, fetch by its name (refused), init, fetch all, rev-parse (not there), fetch the ref, rev-parse, update-ref
+      for (const last of [1, 2, 3, 4, 6, 8]) {
         let asked = 0;
         const end = await host.run(fetchOf(origin.url, COMMIT, { ref: 'refs/pull/1/head' }), {
           command: async () => {
             if (++asked === last) return { ended: 'stopped', reason: why };
-            return { ended: 'exited', exitCode: [2, 3, 6].includes(asked) ? 1 : 0, output: '' };
+            return { ended: 'exited', exitCode: [2, 5].includes(asked) ? 1 : 0, output: '' };
           },
         });
         expect(end, `command ${last}`).to.deep.equal({ outcome: Outcome.CANCELLED, reason: why });
@@ -761,13 +760,24 @@ describe('prune', () => {
       expect(left(host)).to.deep.equal([3, 4, 6]);
     }));
 
-  it('has nothing to remove where nothing is, and tidies the mirror', () =>
+  it('has nothing to remove where nothing is, and tidies a mirror of many packs or objects', () =>
     withRepository(async (host, origin) => {
       expect(await host.run(pruneOf(3))).to.deep.include({ result: { summary: 'nothing to remove' } });
       await host.run(fetchOf(origin.url, origin.commit({ a: '1' })));
-      host.commands.length = 0;
-      expect(codeOf(await host.run(pruneOf(3)))).to.equal('succeeded');
-      expect(host.commands.map(({ argv }) => argv.includes('gc'))).to.deep.equal([true]);
+      const objects = join(mirrorFolder(host.stateFolder, origin.url), 'objects');
+      const prunes = async (): Promise<readonly boolean[]> => {
+        host.commands.length = 0;
+        expect(codeOf(await host.run(pruneOf(3)))).to.equal('succeeded');
+        return host.commands.map(({ argv }) => argv.includes('gc'));
+      };
+      expect(await prunes()).to.deep.equal([]);
+      for (let pack = 0; pack < 40; pack += 1) await writeFile(join(objects, `pack/pack-${pack}.pack`), '');
+      expect(await prunes()).to.deep.equal([true]);
+      await rm(join(objects, 'pack'), { recursive: true });
+      expect(await prunes()).to.deep.equal([]);
+      await mkdir(join(objects, '17'), { recursive: true });
+      for (let loose = 0; loose < 20; loose += 1) await writeFile(join(objects, `17/${loose}`), '');
+      expect(await prunes()).to.deep.equal([true]);
     }));
 
   it('takes a folder without a mark for the least worth keeping', () =>
@@ -933,10 +943,15 @@ describe('preflight', () => {
   });
 
   it('says that git is missing or broken', async () => {
-    const missing = await problem({}, { command: async () => ({ ended: 'not_found', message: 'no git' }) });
-    expect(messageOf(missing)).to.equal('git is not installed on this host');
-    const broken = await problem({}, { command: async () => ({ ended: 'signalled', signal: 'SIGSEGV' }) });
-    expect(messageOf(broken)).to.equal('git --version was ended by SIGSEGV');
+    const { signal } = new AbortController();
+    const end = { exitCode: null, stdout: '', stderr: '', problem: '', brokenOff: false };
+    const ending = async (more: { exitCode?: number; problem?: string; stderr?: string }) =>
+      (await gitProblem(signal, async () => ({ ...end, ...more })))?.reason.message;
+    expect(await ending({ problem: 'spawn git ENOENT' })).to.equal('git is not installed on this host');
+    const broken = 'git does not work on this host';
+    expect(await ending({ problem: 'Command failed: git' })).to.equal(`${broken}: Command failed: git`);
+    expect(await ending({ exitCode: 127, stderr: 'no libz\n' })).to.equal(`${broken}: no libz`);
+    expect(await ending({ exitCode: 1 })).to.equal(`${broken}: it ended with 1`);
   });
 
   it('names the owner that a folder it cannot make should have', () =>

@@ -87,7 +87,7 @@ describe('a partial mirror', () => {
       const failing =
         (end: CommandEnd): StepContext['command'] =>
         async (asked) =>
-          asked.argv.some((word) => word.includes('--missing=print')) ? end : host.real(asked);
+          asked.argv.some((word) => word.includes('rev-list --objects')) ? end : host.real(asked);
       const away = failing({ ended: 'exited', exitCode: 128, output: 'fatal: the server went away' });
       expect(reasonOf(await host.run(fetchOf(origin.url, commit, PARTIAL), { command: away }))).to.equal(
         `fetch_failed: git could not fetch from ${origin.url}: fatal: the server went away`,
