@@ -15,6 +15,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -74,7 +75,10 @@ export const systemDisk: Disk = {
   append: async (path, bytes) => appendFileSync(path, bytes, { mode: 0o600 }),
   sync,
   openForAppend,
-  remove: async (path) => rmSync(path, { recursive: true, force: true }),
+  remove: async (path) => {
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) unlinkSync(path);
+    else rmSync(path, { recursive: true, force: true });
+  },
 };
 
 /** No more room is taken than there is to read. */

@@ -10,6 +10,9 @@ import { Wakeup } from './wakeup.js';
 /** Kept free for the last words of a run on a full disk. */
 const RESERVE_BYTES = 64 * 1024;
 
+/** So many events are repeated at most. */
+const STORED_EVERY = 32;
+
 const COMMAND_SUFFIX = '.command.json';
 
 /** One attempt of one step. */
@@ -37,6 +40,7 @@ export class RunFolder {
   readonly #over = new AbortController();
   #journal: Journal;
   #acknowledged: number;
+  #stored: number;
   #storing: Promise<void> | null = null;
 
   /** Use `createRunFolder` or `openRunFolder`. */
@@ -52,6 +56,7 @@ export class RunFolder {
     this.assignment = parts.assignment;
     this.#journal = parts.journal;
     this.#acknowledged = parts.acknowledged;
+    this.#stored = parts.acknowledged;
   }
 
   get runId(): string {
@@ -83,11 +88,18 @@ export class RunFolder {
     this.changed.notify();
   }
 
-  /** Remembers what the controller has committed; losing it costs a repeat, so it is written without a sync. */
+  /**
+   * Remembers what the controller has committed; losing it costs a repeat, so it is written now and then and at the
+   * close, without a sync. A controller says at every welcome how far it has come.
+   */
   acknowledge(seq: number): void {
     if (seq <= this.#acknowledged) return;
     this.#acknowledged = seq;
     this.changed.notify();
+    if (seq - this.#stored >= STORED_EVERY) this.#store();
+  }
+
+  #store(): void {
     this.#storing ??= this.#storeAcknowledged().finally(() => {
       this.#storing = null;
     });
@@ -135,6 +147,7 @@ export class RunFolder {
   async finish(at: Date): Promise<void> {
     await this.#disk.remove(join(this.path, 'reserve'));
     await this.#disk.writeWhole(join(this.path, 'done'), Buffer.from(at.toISOString()));
+    this.#stored = this.#acknowledged;
     await this.close();
     const rest = (await this.#disk.list(this.path)).filter((name) => name !== 'done');
     await Promise.all(rest.map((name) => this.#disk.remove(join(this.path, name))));
@@ -143,6 +156,7 @@ export class RunFolder {
   async close(): Promise<void> {
     this.#over.abort(new FraisierError('shutting_down', `the run ${this.runId} is closed`));
     await this.journal.close();
+    this.#store();
     await this.#storing;
   }
 
@@ -151,11 +165,10 @@ export class RunFolder {
   }
 
   async #storeAcknowledged(): Promise<void> {
-    let stored = -1;
-    while (stored !== this.#acknowledged) {
-      stored = this.#acknowledged;
+    while (this.#stored !== this.#acknowledged) {
+      this.#stored = this.#acknowledged;
       await this.#disk
-        .writeLoosely(join(this.path, 'acknowledged'), Buffer.from(String(stored)))
+        .writeLoosely(join(this.path, 'acknowledged'), Buffer.from(String(this.#stored)))
         .catch(() => undefined);
     }
   }

@@ -5,7 +5,16 @@ import { FraisierError } from '../../proto/error-codes.js';
 import { surroundingsOf } from './environment.js';
 import type { Surroundings } from './environment.js';
 import type { Exec, ExecSpec } from './exec.js';
-import { makeMark, marksOf, readMark, recordedEnd, recordEnd, removeMarks, writeMark } from './marks.js';
+import {
+  makeMark,
+  marksOf,
+  putMark,
+  readMark,
+  recordedEnd,
+  recordEnd,
+  removeMarks,
+  writeMark,
+} from './marks.js';
 import { OUTPUT_CAP_BYTES } from './output-cap.js';
 import {
   groupMembers,
@@ -79,7 +88,7 @@ async function start(spec: ExecSpec, source: ProcessSource): Promise<ChildProces
   if (!surroundings.usable) return notStarted(spec, surroundings.message);
   const program = await findProgram(spec.argv[0] ?? '', spec.cwd, surroundings.environment['PATH'] ?? '');
   if (!program.found) return notStarted(spec, program.message);
-  await writeMark(marksOf(spec).begun, bootId());
+  putMark(marksOf(spec).begun, bootId());
   const argv = [...(await asUser(surroundings)), program.path, ...spec.argv.slice(1)];
   return startWrapped(spec, argv, surroundings.environment, source);
 }

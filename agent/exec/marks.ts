@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { ExecEnd, ExecSpec } from './exec.js';
@@ -31,7 +31,7 @@ export function marksOf(spec: ExecSpec): Marks {
 
 /** Removes every mark of a command; those that are not there are no error. */
 export async function removeMarks(spec: ExecSpec): Promise<void> {
-  for (const file of Object.values(marksOf(spec)).filter(existsSync)) rmSync(file, { force: true });
+  for (const file of Object.values(marksOf(spec)).filter(existsSync)) unlinkSync(file);
 }
 
 /** Null when there is no such file. As all of them, it is in the state folder and read from the kernel's cache. */
@@ -43,6 +43,11 @@ export async function readMark(file: string): Promise<string | null> {
     if (isCode(error, 'ENOENT')) return null;
     throw error;
   }
+}
+
+/** In a folder that one agent works in, and which no one reads before the command that it is of is started. */
+export function putMark(file: string, content: string): void {
+  writeFileSync(file, content, { mode: 0o600 });
 }
 
 /** There whole or not at all. Not synced: after a power cut the boot is another one, and no mark counts. */

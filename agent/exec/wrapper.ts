@@ -3,7 +3,7 @@ import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { ExecSpec } from './exec.js';
-import { makeMark, marksOf, recordEnd, writeMark } from './marks.js';
+import { makeMark, marksOf, putMark, recordEnd } from './marks.js';
 import { ownLine } from './processes.js';
 import type { ProcessSource } from './processes.js';
 import { searchPath } from './search-path.js';
@@ -39,7 +39,7 @@ export async function startWrapped(
   environment: Readonly<Record<string, string>>,
   source: ProcessSource,
 ): Promise<ChildProcess | null> {
-  await writeMark(marksOf(spec).end, ROOM);
+  putMark(marksOf(spec).end, ROOM);
   const wrapper = await spawnDetached(spec, argv, environment);
   if (typeof wrapper === 'string') return notStarted(spec, wrapper);
   const word = wrapper.stdio[3] as Socket;
