@@ -1,11 +1,13 @@
 import { formatEnvironmentFile } from './environment-file.js';
 import { surroundingsOf } from './environment.js';
 import type { Surroundings } from './environment.js';
-import type { Exec, ExecSpec } from './exec.js';
+import type { Exec, ExecEnd, ExecSpec } from './exec.js';
 import { marksOf, recordedEnd, recordEnd, removeMarks, signalName, writeMark } from './marks.js';
 import { OUTPUT_CAP_BYTES } from './output-cap.js';
 import { findProgram } from './program.js';
 import { runProgram } from './run-program.js';
+import { unlessAlive } from './still-alive.js';
+import type { Answer } from './still-alive.js';
 import { parseProperties } from './systemd.js';
 import { unitNameOf } from './unit-name.js';
 import { untilEnded } from './until-ended.js';
@@ -35,7 +37,16 @@ const PROPERTIES = [
   'ExecMainCode',
   'ExecMainStatus',
   'ActiveEnterTimestampMonotonic',
+  'MainPID',
 ];
+
+/** How commands ended that this process has looked at and not forgotten: that does not change, and need not be asked again. */
+type KnownEnds = Map<string, { readonly end: ExecEnd; readonly failed: boolean }>;
+
+interface Ports {
+  readonly programs: Programs;
+  readonly ends: KnownEnds;
+}
 
 /**
  * Commands as transient systemd units, each in its own cgroup, `RemainAfterExit=yes` so that systemd keeps the result for
@@ -47,30 +58,28 @@ export function transientUnitExec(settings: TransientUnitSettings = {}): Exec {
     systemdRun: settings.systemdRun ?? 'systemd-run',
     systemctl: settings.systemctl ?? 'systemctl',
   };
+  const ports: Ports = { programs, ends: new Map() };
   return {
     kind: 'transient_unit',
-    start: (spec) => start(spec, programs),
+    start: (spec) => start(spec, ports),
     wait: (spec, signal) =>
-      untilEnded(
-        spec,
-        signal,
-        patient(() => look(spec, programs)),
-        { firstMs: 20, mostMs: 200, capBytes },
-      ),
-    look: (spec) => look(spec, programs),
-    stop: (spec) => stop(spec, programs),
-    forget: (spec) => forget(spec, programs),
+      untilEnded(spec, signal, patient(unlessAlive(() => ask(spec, ports))), {
+        ...{ firstMs: 20, mostMs: 200, capBytes },
+      }),
+    look: (spec) => look(spec, ports),
+    stop: (spec) => stop(spec, ports),
+    forget: (spec) => forget(spec, ports),
   };
 }
 
-async function start(spec: ExecSpec, programs: Programs): Promise<void> {
+async function start(spec: ExecSpec, ports: Ports): Promise<void> {
   const surroundings = await surroundingsOf(spec);
   if (!surroundings.usable) return recordEnd(spec, { ended: 'not_found', message: surroundings.message });
   const program = await findProgram(spec.argv[0] ?? '', spec.cwd, surroundings.environment['PATH'] ?? '');
   if (!program.found) return recordEnd(spec, { ended: 'not_found', message: program.message });
   await writeMark(marksOf(spec).environment, formatEnvironmentFile(spec.environment));
   const argv = [
-    programs.systemdRun,
+    ports.programs.systemdRun,
     ...unitArguments(spec, surroundings),
     '--',
     ...unitCommand(program.path, spec),
@@ -78,7 +87,7 @@ async function start(spec: ExecSpec, programs: Programs): Promise<void> {
   const run = await runProgram(argv, { timeoutMs: ASK_LIMIT_MS });
   if (run.exitCode === 0) return;
   // Type=exec: the call fails when the program could not be executed, and also if the unit is there already.
-  const looked = await look(spec, programs);
+  const looked = await look(spec, ports);
   if (looked.ended === 'absent') {
     // Asked and not answered: systemd may start it yet, so that it never started cannot be said.
     if (run.brokenOff) throw new Error(`systemd did not answer whether it started it: ${run.problem}`);
@@ -131,13 +140,21 @@ function unitCommand(program: string, spec: ExecSpec): readonly string[] {
   return [program, ...spec.argv.slice(1).map((word) => word.replaceAll('$', '$$$$'))];
 }
 
-async function look(spec: ExecSpec, programs: Programs): Promise<Looked> {
-  const end = await recordedEnd(spec);
-  if (end !== null) return end;
+async function look(spec: ExecSpec, ports: Ports): Promise<Looked> {
+  return (await ask(spec, ports)).looked;
+}
+
+async function ask(spec: ExecSpec, { programs, ends }: Ports): Promise<Answer> {
+  const end = ends.get(spec.id)?.end ?? (await recordedEnd(spec));
+  if (end !== null) return { looked: end, mainPid: 0 };
   const argv = [programs.systemctl, 'show', `--property=${PROPERTIES.join(',')}`, '--', unitNameOf(spec.id)];
   const answer = await runProgram(argv, { timeoutMs: ASK_LIMIT_MS });
   if (answer.exitCode !== 0) throw new Error(`systemctl show: ${answer.stderr.trim() || answer.problem}`);
-  return endOfUnit(parseProperties(answer.stdout));
+  const properties = parseProperties(answer.stdout);
+  const looked = endOfUnit(properties);
+  if (looked.ended !== 'running' && looked.ended !== 'absent')
+    ends.set(spec.id, { end: looked, failed: properties['ActiveState'] === 'failed' });
+  return { looked, mainPid: Number(properties['MainPID']) };
 }
 
 /** A look at a command that was started, to which it still runs while systemd is out of reach, within bounds. */
@@ -183,18 +200,26 @@ export function endOfUnit(properties: Readonly<Record<string, string>>): Looked 
   return { ended: 'signalled', signal: signalName(status) ?? `signal ${status}` };
 }
 
-async function stop(spec: ExecSpec, programs: Programs): Promise<void> {
-  if ((await look(spec, programs)).ended !== 'running') return;
-  await systemctl(['stop', unitNameOf(spec.id)], spec, programs);
+async function stop(spec: ExecSpec, ports: Ports): Promise<void> {
+  if ((await look(spec, ports)).ended !== 'running') return;
+  await systemctl(['stop', unitNameOf(spec.id)], spec, ports.programs);
   // A unit that ended well on SIGTERM is collected at once; one that had to be killed stays and tells so itself.
-  if ((await look(spec, programs)).ended === 'absent') {
+  if ((await look(spec, ports)).ended === 'absent') {
     await recordEnd(spec, { ended: 'signalled', signal: 'SIGTERM' });
   }
 }
 
-async function forget(spec: ExecSpec, programs: Programs): Promise<void> {
-  await systemctl(['stop', unitNameOf(spec.id)], spec, programs);
-  await systemctl(['reset-failed', unitNameOf(spec.id)], spec, programs);
+/**
+ * One that failed has nothing left to stop. One that ended well is collected when it is stopped, unless something of it
+ * had to be killed for that, which takes as long as the grace.
+ */
+async function forget(spec: ExecSpec, { programs, ends }: Ports): Promise<void> {
+  const failed = ends.get(spec.id)?.failed;
+  const begun = performance.now();
+  if (failed !== true) await systemctl(['stop', unitNameOf(spec.id)], spec, programs);
+  const stopped = failed === false && performance.now() - begun < spec.graceMs;
+  if (!stopped) await systemctl(['reset-failed', unitNameOf(spec.id)], spec, programs);
+  ends.delete(spec.id);
   await removeMarks(spec);
 }
 

@@ -4,7 +4,9 @@ import { expect } from 'chai';
 import { executorFor, thisHost } from '../../../agent/exec/choose.js';
 import type { Exec, ExecSpec } from '../../../agent/exec/exec.js';
 import { endOfUnit, transientUnitExec } from '../../../agent/exec/transient-unit.js';
+import { unlessAlive } from '../../../agent/exec/still-alive.js';
 import { unitNameOf } from '../../../agent/exec/unit-name.js';
+import type { Looked } from '../../../agent/exec/until-ended.js';
 import { aFakeSystemd } from './a-fake-systemd.js';
 import type { FakeSystemd } from './a-fake-systemd.js';
 import { aSpec, isRunning, never, outputOf, program, until, withFolder, writeExecutable } from './a-spec.js';
@@ -277,6 +279,52 @@ describe('transient units', () => {
         .to.have.property('message')
         .that.includes('ENOENT');
     }));
+
+  it('are asked of no more often than there is something new, and once to be forgotten', () =>
+    withFake(async (fake, folder) => {
+      const log = join(folder, 'asked');
+      const systemctl = await writeExecutable(
+        join(folder, 'counts'),
+        `#!/bin/sh\necho "$1" >>'${log}'\nexec '${fake.systemctl}' "$@"\n`,
+      );
+      const asked = async (): Promise<readonly string[]> => {
+        const words = (await readFile(log, 'utf8')).trim().split('\n');
+        await writeFile(log, '');
+        return words;
+      };
+      const exec = transientUnitExec({ ...fake, systemctl });
+      for (const [status, verb] of [
+        [0, 'stop'],
+        [3, 'reset-failed'],
+      ] as const) {
+        const spec = aSpec(folder, ['sh', '-c', `sleep 0.7; exit ${status}`], {
+          id: fresh(),
+          graceMs: 9_000,
+        });
+        await exec.start(spec);
+        expect(await exec.wait(spec, never())).to.deep.equal({ ended: 'exited', exitCode: status });
+        expect(await asked()).to.have.lengthOf.below(4);
+        expect(await exec.look(spec)).to.deep.equal({ ended: 'exited', exitCode: status });
+        await exec.forget(spec);
+        expect(await asked()).to.deep.equal([verb]);
+        expect(await exec.look(spec)).to.deep.equal({ ended: 'absent' });
+        await asked();
+      }
+    }));
+
+  it('are asked of now and then even while a process of that number is alive', async () => {
+    let asked = 0;
+    const look = unlessAlive(async () => {
+      asked += 1;
+      return asked === 3
+        ? { looked: { ended: 'exited', exitCode: 0 }, mainPid: 0 }
+        : { looked: { ended: 'running' }, mainPid: process.pid };
+    });
+    const looks: Looked[] = [];
+    for (let at = 1; at <= 50; at += 1) looks.push(await look());
+    expect(asked).to.equal(3);
+    expect(looks.map(({ ended }) => ended)).to.deep.equal([...Array(49).fill('running'), 'exited']);
+  });
 
   it('bound what a flood leaves on disk', () =>
     withFake(async (fake, folder) => {

@@ -142,7 +142,8 @@ function ctl(args) {
   }
 }
 
-function show(properties, state) {
+function show(properties, unit) {
+  const state = unit?.SubState === 'running' ? { ...unit, MainPID: unit.pid } : unit;
   for (const name of properties) {
     const absent = name === 'LoadState' ? 'not-found' : name === 'ActiveState' ? 'inactive' : '';
     process.stdout.write(`${name}=${(state === null ? absent : state[name]) ?? ''}\n`);
