@@ -24,6 +24,8 @@ import {
 export interface FleetOf {
   readonly rollout: Partial<Rollout>;
   readonly hosts: number;
+  /** More hosts of the environment, which are left alone. */
+  readonly beside: number;
   readonly migrates: boolean;
   readonly kind: 'deploy' | 'rollback';
   /** Whether each host is healthy before; those beyond the list are. */
@@ -42,15 +44,19 @@ export class AFleet {
   /** What every decision broke, in words. */
   readonly faults: string[] = [];
   readonly names: readonly string[];
+  readonly #beside: readonly string[];
   readonly #healthy = new Map<string, boolean>();
   readonly #hadRelease: ReadonlyMap<string, boolean>;
   readonly #awaySince = new Map<string, number>();
   readonly #chances: number[];
   #answered = 0;
+  /** Whether the controller has only just come. */
+  #isGathering = false;
   #ids = 0;
 
-  constructor({ rollout, hosts, migrates, kind, healthy, chances }: FleetOf) {
+  constructor({ rollout, hosts, beside, migrates, kind, healthy, chances }: FleetOf) {
     this.names = Array.from({ length: hosts }, (_, at) => `h${at + 1}`);
+    this.#beside = Array.from({ length: beside }, (_, at) => `b${at + 1}`);
     this.names.forEach((name, at) => this.#healthy.set(name, healthy[at] ?? true));
     this.#hadRelease = new Map(this.names.map((name, at) => [name, healthy[at] ?? at % 4 !== 3]));
     for (const [name, had] of this.#hadRelease) if (!had) this.#healthy.set(name, false);
@@ -58,7 +64,11 @@ export class AFleet {
     const database = migrates && kind === 'deploy' ? aDatabase : null;
     const environment = anEnvironment({ rollout: aRollout(rollout), database });
     const made = { environment, commit: COMMIT, ref: 'main', madeAt: NOON };
-    this.deployment = aDeployment({ kind, plan: makePlan({ ...made, hosts: this.names }) });
+    this.deployment = aDeployment({ kind, plan: makePlan({ ...made, hosts: this.names, fleet: this.#all }) });
+  }
+
+  get #all(): readonly string[] {
+    return [...this.names, ...this.#beside];
   }
 
   /** To its end, or for as many rounds as no story needs. */
@@ -76,11 +86,11 @@ export class AFleet {
 
   #situation(): Situation {
     const now = new Date(this.now);
-    const hosts = this.names.map((name) => {
+    const hosts = this.#all.map((name) => {
       const valid = new Date(this.#awaySince.get(name) ?? this.now + 30_000);
       return { name, leaseExpiresAt: valid, validUntil: valid };
     });
-    return { deployment: this.deployment, runs: this.runs, hosts, now };
+    return { deployment: this.deployment, runs: this.runs, hosts, now, isGathering: this.#isGathering };
   }
 
   /** One in so many; never once the chances are used up. */
@@ -157,9 +167,9 @@ export class AFleet {
 
   #checkHealthy(hosts: readonly string[], does: string, free: number): void {
     const taken = hosts.filter((host) => this.#healthy.get(host) === true);
-    const left = this.names.filter(
-      (host) => this.#healthy.get(host) === true && !hosts.includes(host),
-    ).length;
+    const own = this.names.filter((host) => this.#healthy.get(host) === true && !hosts.includes(host));
+    const beside = this.#beside.filter((host) => !this.#awaySince.has(host));
+    const left = own.length + beside.length;
     if (taken.length > free && left < (this.deployment.plan?.minHealthy ?? 0))
       this.faults.push(`it ${does} ${hosts.join(' ')}, and ${left} stay healthy`);
   }
@@ -177,7 +187,8 @@ export class AFleet {
   }
 
   #comeAndGo(): void {
-    for (const name of this.names) {
+    this.#isGathering = this.#chance(20);
+    for (const name of this.#all) {
       if (this.#awaySince.has(name) ? !this.#chance(4) : this.#chance(80)) this.#toggle(name);
     }
   }

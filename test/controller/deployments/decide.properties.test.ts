@@ -9,6 +9,7 @@ const count = fc.oneof(
 
 const fleet: fc.Arbitrary<FleetOf> = fc.record({
   hosts: fc.integer({ min: 1, max: 6 }),
+  beside: fc.constantFrom(0, 0, 1, 2),
   migrates: fc.boolean(),
   kind: fc.constantFrom('deploy', 'deploy', 'deploy', 'rollback'),
   healthy: fc.array(fc.boolean(), { maxLength: 3 }),
