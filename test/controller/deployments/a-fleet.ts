@@ -167,8 +167,10 @@ export class AFleet {
 
   #checkHealthy(hosts: readonly string[], does: string, free: number): void {
     const taken = hosts.filter((host) => this.#healthy.get(host) === true);
-    const own = this.names.filter((host) => this.#healthy.get(host) === true && !hosts.includes(host));
-    const beside = this.#beside.filter((host) => !this.#awaySince.has(host));
+    // Who is away counts for nothing, whatever is true of it.
+    const counts = (host: string) => !this.#awaySince.has(host) && !hosts.includes(host);
+    const own = this.names.filter((host) => this.#healthy.get(host) === true && counts(host));
+    const beside = this.#beside.filter(counts);
     const left = own.length + beside.length;
     if (taken.length > free && left < (this.deployment.plan?.minHealthy ?? 0))
       this.faults.push(`it ${does} ${hosts.join(' ')}, and ${left} stay healthy`);
