@@ -13,7 +13,7 @@ export const ROLE = 'fraisier';
 
 /**
  * Makes `data` in `place` unless it is there, whole or not at all. Refuses data of another major version, which
- * PostgreSQL cannot read (`fraisier export` and `import` carry them over).
+ * PostgreSQL cannot read (`pg_dump` carries them over).
  */
 export async function initialise(
   place: string,
@@ -61,6 +61,8 @@ async function checkVersion(data: string, version: string): Promise<void> {
   throw new FraisierError(
     'database_away',
     `the data in ${data} were made by PostgreSQL ${found}; this fraisier brings PostgreSQL ${wanted}`,
-    { hint: 'run `fraisier export` with the fraisier that made them, then `fraisier import` with this one' },
+    {
+      hint: 'start the fraisier that made them, copy its database into a server with pg_dump, and name that server in DATABASE_URL',
+    },
   );
 }

@@ -296,7 +296,7 @@ describe('the parts of the embedded PostgreSQL', function () {
       const options = { runtime: { bin: '', libraryPath: '' }, user: null, version: '18.4.0-beta.17' };
       const refusal = await refusalOf(initialise(folder, options));
       expect(refusal.message).to.include('were made by PostgreSQL 17; this fraisier brings PostgreSQL 18');
-      expect(refusal.reason.hint).to.include('fraisier export');
+      expect(refusal.reason.hint).to.include('pg_dump');
     });
   });
 
