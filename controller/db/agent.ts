@@ -1,5 +1,5 @@
 import type { LiveFraise } from '../../proto/gen/fraisier/v1/agent.js';
-import type { AgentRow, EnrolledAgent, NewLease } from '../deployments/ledger.js';
+import type { AgentRow, EnrolledAgent, NewLease } from '../deployments/ledger/agent.js';
 import { clock, clockPlus, select, toJson } from './row.js';
 import type { Db } from './row.js';
 

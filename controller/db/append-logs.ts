@@ -1,4 +1,4 @@
-import type { NewLogChunk } from '../deployments/ledger.js';
+import type { NewLogChunk } from '../deployments/ledger/report.js';
 import { select, toBuffer } from './row.js';
 import type { Db } from './row.js';
 

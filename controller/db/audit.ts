@@ -1,4 +1,4 @@
-import type { AuditEntry } from '../deployments/ledger.js';
+import type { AuditEntry } from '../deployments/ledger/outbox.js';
 import { toJson } from './row.js';
 import type { Db } from './row.js';
 

@@ -1,4 +1,4 @@
-import type { BranchToCheck, DeliveryRow } from '../deployments/ledger.js';
+import type { BranchToCheck, DeliveryRow } from '../deployments/ledger/delivery.js';
 import { clockPlus, select } from './row.js';
 import type { Db } from './row.js';
 import { deliveryFromRecord, type DeliveryRecord } from './webhook-event.js';

@@ -1,4 +1,4 @@
-import type { ConfigurationRevision } from '../deployments/ledger.js';
+import type { ConfigurationRevision } from '../deployments/ledger/configuration.js';
 import { select } from './row.js';
 import type { Db } from './row.js';
 

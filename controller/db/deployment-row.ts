@@ -1,6 +1,6 @@
 import { DeploymentPlan, Rollback } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import type { Answer, DeploymentRow, NewDeployment } from '../deployments/ledger.js';
+import type { Answer, DeploymentRow, NewDeployment } from '../deployments/ledger/deployment.js';
 import { toBuffer } from './row.js';
 
 /** A row of tb_deployment, as the driver returns it. */

@@ -1,5 +1,5 @@
 import { DeploymentPlan } from '../../proto/gen/fraisier/v1/plan.js';
-import type { DeploymentChange, DeploymentRow, NewDeployment } from '../deployments/ledger.js';
+import type { DeploymentChange, DeploymentRow, NewDeployment } from '../deployments/ledger/deployment.js';
 import { mayMoveDeployment } from '../deployments/lifecycle.js';
 import type { DeploymentStatus } from '../deployments/lifecycle.js';
 import { deploymentFromRecord, newDeploymentColumns } from './deployment-row.js';

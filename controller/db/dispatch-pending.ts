@@ -1,4 +1,4 @@
-import type { DispatchedRuns } from '../deployments/ledger.js';
+import type { DispatchedRuns } from '../deployments/ledger/run.js';
 import { runFromRecord, type RunRecord } from './host-run.js';
 import { select } from './row.js';
 import type { Db } from './row.js';

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
-import type { AuditEntry, Ledger, NewNotification, WakeTopic } from '../deployments/ledger.js';
+import type { Ledger } from '../deployments/ledger.js';
+import type { AuditEntry, NewNotification, WakeTopic } from '../deployments/ledger/outbox.js';
 import { CHANNEL } from './wake.js';
 
 /** What is kept until the transaction ends, and then written in one statement. */

@@ -1,6 +1,6 @@
 import { PhaseSteps } from '../../proto/gen/fraisier/v1/plan.js';
 import type { MigrationState, Reason, Step } from '../../proto/gen/fraisier/v1/plan.js';
-import type { NewRun, RunChange, RunRow } from '../deployments/ledger.js';
+import type { NewRun, RunChange, RunRow } from '../deployments/ledger/run.js';
 import { mayMoveRun } from '../deployments/lifecycle.js';
 import type { RunStatus } from '../deployments/lifecycle.js';
 import { illegalMove, orRefused } from './refusals.js';

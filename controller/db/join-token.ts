@@ -1,4 +1,4 @@
-import type { JoinTokenRow, NewJoinToken } from '../deployments/ledger.js';
+import type { JoinTokenRow, NewJoinToken } from '../deployments/ledger/agent.js';
 import { clock, toJson } from './row.js';
 import type { Db } from './row.js';
 

@@ -1,4 +1,4 @@
-import type { LockRow, NewLock } from '../deployments/ledger.js';
+import type { LockRow, NewLock } from '../deployments/ledger/lock.js';
 import { clock, clockPlus } from './row.js';
 import type { Db } from './row.js';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Waking } from '../deployments/edges.js';
-import type { WakeTopic } from '../deployments/ledger.js';
+import type { WakeTopic } from '../deployments/ledger/outbox.js';
 import { connectionConfig } from './database.js';
 import type { DatabaseOptions } from './database.js';
 import { CHANNEL, topicOf } from './wake.js';

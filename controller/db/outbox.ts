@@ -1,11 +1,11 @@
+import type { Ledger } from '../deployments/ledger.js';
 import type {
   AddressedNotification,
   Claim,
   ClaimRequest,
   NewNotification,
   NotificationRow,
-  Ledger,
-} from '../deployments/ledger.js';
+} from '../deployments/ledger/outbox.js';
 import { clock, clockPlus, select, toJson } from './row.js';
 import type { Db } from './row.js';
 

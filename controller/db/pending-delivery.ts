@@ -1,5 +1,5 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import type { DeliveryRow } from '../deployments/ledger.js';
+import type { DeliveryRow } from '../deployments/ledger/delivery.js';
 import type { WebhookVerdict } from '../deployments/lifecycle.js';
 import { clockPlus, select, toJson } from './row.js';
 import type { Db } from './row.js';

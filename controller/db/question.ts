@@ -1,4 +1,4 @@
-import type { NewQuestion, QuestionRow } from '../deployments/ledger.js';
+import type { NewQuestion, QuestionRow } from '../deployments/ledger/question.js';
 import { bytes, clock, clockPlus, toBuffer } from './row.js';
 import type { Db } from './row.js';
 

@@ -5,7 +5,7 @@ import type {
   NewDeployment,
   Pair,
   Superseded,
-} from '../deployments/ledger.js';
+} from '../deployments/ledger/deployment.js';
 import { deploymentFromRecord, newDeploymentColumns } from './deployment-row.js';
 import type { DeploymentRecord } from './deployment-row.js';
 import { IS_LIVE, LIVE_FIRST } from './deployment.js';

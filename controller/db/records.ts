@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { FraisierError } from '../../proto/error-codes.js';
-import type { DeploymentRow } from '../deployments/ledger.js';
+import type { DeploymentRow } from '../deployments/ledger/deployment.js';
 import type { DeliveryQuery, DeploymentQuery, Page, Records } from '../deployments/records.js';
 import { anyApiToken, apiToken, insertApiToken } from './api-token.js';
 import { orDatabaseAway } from './connection-failure.js';

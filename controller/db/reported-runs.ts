@@ -1,5 +1,5 @@
 import type { LiveFraise } from '../../proto/gen/fraisier/v1/agent.js';
-import type { ReportedRuns, Reports } from '../deployments/ledger.js';
+import type { ReportedRuns, Reports } from '../deployments/ledger/report.js';
 import { runFromRecord, type RunRecord } from './host-run.js';
 import { select } from './row.js';
 import type { Db } from './row.js';

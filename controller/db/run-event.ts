@@ -1,5 +1,5 @@
 import { RunEvent } from '../../proto/gen/fraisier/v1/agent.js';
-import type { StoredEvent } from '../deployments/ledger.js';
+import type { StoredEvent } from '../deployments/ledger/report.js';
 import type { RunPhase } from '../deployments/lifecycle.js';
 import { select, toBuffer } from './row.js';
 import type { Db } from './row.js';

@@ -1,4 +1,4 @@
-import type { WakeTopic } from '../deployments/ledger.js';
+import type { WakeTopic } from '../deployments/ledger/outbox.js';
 import type { Db } from './row.js';
 
 export const CHANNEL = 'fraisier';

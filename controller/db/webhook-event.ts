@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import type { DeliveryRow, DeploymentRow, NewDelivery } from '../deployments/ledger.js';
+import type { DeliveryRow, NewDelivery } from '../deployments/ledger/delivery.js';
+import type { DeploymentRow } from '../deployments/ledger/deployment.js';
 import type { DeliveryLine, DeliveryQuery, WholeDelivery } from '../deployments/records.js';
 import { deploymentFromRecord } from './deployment-row.js';
 import type { DeploymentRecord } from './deployment-row.js';

@@ -1,5 +1,5 @@
 import { RunEvent } from '../../proto/gen/fraisier/v1/agent.js';
-import type { Reported, ReportedRun } from '../deployments/ledger.js';
+import type { Reported, ReportedRun } from '../deployments/ledger/report.js';
 import { runHasEnded } from '../deployments/lifecycle.js';
 import { select } from './row.js';
 import type { Db } from './row.js';

@@ -3,7 +3,8 @@ import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { isGoingBack } from './decide-rollback.js';
 import type { Actor, Edges } from './edges.js';
 import { failures, isForAll } from './failed-hosts.js';
-import type { Answer, DeploymentRow, RunRow } from './ledger.js';
+import type { Answer, DeploymentRow } from './ledger/deployment.js';
+import type { RunRow } from './ledger/run.js';
 import {
   hostsOf,
   isConnected,

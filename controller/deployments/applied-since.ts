@@ -1,5 +1,6 @@
 import { Moment, type MigrationState, type Rollback } from '../../proto/gen/fraisier/v1/plan.js';
-import type { DeploymentRow, RunRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
+import type { RunRow } from './ledger/run.js';
 import { migrationRecord, wayDownSent } from './migration-record.js';
 import { latestRuns, planOf, type LatestRuns } from './runs-of-deployment.js';
 

@@ -2,7 +2,9 @@ import { allEnvironments, type Configuration, type Environment } from '../fraise
 import { currentConfiguration, type AppliedConfiguration } from './configuration.js';
 import type { Edges } from './edges.js';
 import { CATCHING_UP, leftBehind, type LeftBehind } from './left-behind.js';
-import type { AgentRow, DeploymentRow, Ledger } from './ledger.js';
+import type { Ledger } from './ledger.js';
+import type { AgentRow } from './ledger/agent.js';
+import type { DeploymentRow } from './ledger/deployment.js';
 import { isHere, isNames, selectHosts } from './select-hosts.js';
 import { tell } from './tell.js';
 

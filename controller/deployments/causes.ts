@@ -1,6 +1,7 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { decide, type HostView, type Situation } from './decide.js';
-import type { DeploymentRow, RunRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
+import type { RunRow } from './ledger/run.js';
 import { reason } from './reason.js';
 import { isOpen, latestRuns, planOf } from './runs-of-deployment.js';
 

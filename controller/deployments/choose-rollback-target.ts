@@ -1,7 +1,7 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import type { Inspection } from '../../proto/gen/fraisier/v1/agent.js';
 import { goodReleases, madeLive } from './good-releases.js';
-import type { DeploymentRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
 
 /** A host as it is now. */
 export interface SeenHost {

@@ -3,7 +3,9 @@ import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { findEnvironment } from '../fraises/find-environment.js';
 import type { Configuration, Environment } from '../fraises/fraises.js';
 import { parseFraises } from '../fraises/parse-fraises.js';
-import type { ConfigurationRevision, DeploymentRow, Ledger } from './ledger.js';
+import type { Ledger } from './ledger.js';
+import type { ConfigurationRevision } from './ledger/configuration.js';
+import type { DeploymentRow } from './ledger/deployment.js';
 
 /** A configuration together with the number under which it was applied. */
 export interface AppliedConfiguration {

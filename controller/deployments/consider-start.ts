@@ -1,6 +1,8 @@
 import type { DeploymentPlan, Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Configured, NotUnderstood } from './configuration.js';
-import type { AgentRow, DeploymentRow, LockRow } from './ledger.js';
+import type { AgentRow } from './ledger/agent.js';
+import type { DeploymentRow } from './ledger/deployment.js';
+import type { LockRow } from './ledger/lock.js';
 import { isCatchUp } from './left-behind.js';
 import { lockedBy } from './locked.js';
 import { makePlan } from './plan.js';

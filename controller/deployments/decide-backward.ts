@@ -1,6 +1,6 @@
 import type { DeploymentPlan, Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Decision, Situation } from './decide.js';
-import type { RunRow } from './ledger.js';
+import type { RunRow } from './ledger/run.js';
 import { keptOf, migrationRecord, type MigrationRecord } from './migration-record.js';
 import { failureOf, reason, withFacts } from './reason.js';
 import { mayTake } from './healthy-hosts.js';

@@ -2,7 +2,8 @@ import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Decision, Situation } from './decide.js';
 import { rolledBackBut } from './decide-rollback.js';
 import { failures } from './failed-hosts.js';
-import type { Answer, DeploymentRow, RunRow } from './ledger.js';
+import type { Answer, DeploymentRow } from './ledger/deployment.js';
+import type { RunRow } from './ledger/run.js';
 import { failureOf, reason } from './reason.js';
 import { hostsOf, planOf, previousOf, undoOf, type LatestRuns } from './runs-of-deployment.js';
 

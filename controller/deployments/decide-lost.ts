@@ -1,7 +1,7 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { reason } from './reason.js';
 import type { Situation } from './decide.js';
-import type { RunRow } from './ledger.js';
+import type { RunRow } from './ledger/run.js';
 import { planOf } from './runs-of-deployment.js';
 
 /** Beyond the step's own limit: SIGTERM to SIGKILL, and the two clocks. */

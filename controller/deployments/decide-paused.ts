@@ -3,7 +3,7 @@ import type { Decision, Situation } from './decide.js';
 import { forwardPhases, isGoingBack, stopRollback } from './decide-rollback.js';
 import { somethingTouched } from './decide-stop.js';
 import { causeOf } from './decide-trouble.js';
-import type { DeploymentRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
 import { cancelledBy, reason } from './reason.js';
 import { unansweredHosts, waysOn } from './unanswered.js';
 import { endedBadly, type LatestRuns } from './runs-of-deployment.js';

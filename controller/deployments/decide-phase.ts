@@ -1,5 +1,5 @@
 import type { Decision, Situation } from './decide.js';
-import type { RunRow } from './ledger.js';
+import type { RunRow } from './ledger/run.js';
 import type { RunPhase } from './lifecycle.js';
 import { reason } from './reason.js';
 import { isOpen, isToRedo, type LatestRuns } from './runs-of-deployment.js';

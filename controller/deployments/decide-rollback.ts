@@ -1,6 +1,7 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Decision, Situation } from './decide.js';
-import type { DeploymentRow, RunRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
+import type { RunRow } from './ledger/run.js';
 import type { RunPhase } from './lifecycle.js';
 import { failureOf, reason } from './reason.js';
 import { planOf, type LatestRuns } from './runs-of-deployment.js';

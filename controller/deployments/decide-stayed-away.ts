@@ -1,7 +1,7 @@
 import type { Decision, Situation } from './decide.js';
 import { goneAt } from './decide-lost.js';
 import { failures, isTolerated } from './failed-hosts.js';
-import type { RunRow } from './ledger.js';
+import type { RunRow } from './ledger/run.js';
 import { reason } from './reason.js';
 import { isConnected, type LatestRuns } from './runs-of-deployment.js';
 

@@ -1,7 +1,7 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Decision, Situation } from './decide.js';
 import { stopRollback } from './decide-rollback.js';
-import type { RunRow } from './ledger.js';
+import type { RunRow } from './ledger/run.js';
 import { settleUndos } from './decide-taken-back.js';
 import { wayDownSent } from './migration-record.js';
 import { failureOf } from './reason.js';

@@ -1,6 +1,6 @@
 import type { Decision, RunStart, Situation } from './decide.js';
 import { waitFor } from './decide-phase.js';
-import type { RunRow } from './ledger.js';
+import type { RunRow } from './ledger/run.js';
 import { reason } from './reason.js';
 import { endedBadly, isConnected, isOpen, isToRedo, undoOf, type LatestRuns } from './runs-of-deployment.js';
 

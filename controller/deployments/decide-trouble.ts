@@ -2,7 +2,7 @@ import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Situation } from './decide.js';
 import { hasWayDown } from './decide-rollback.js';
 import { failures, isTolerated, tooManyFailed } from './failed-hosts.js';
-import type { RunRow } from './ledger.js';
+import type { RunRow } from './ledger/run.js';
 import type { RunPhase } from './lifecycle.js';
 import { cancelledBy, failureOf, reason } from './reason.js';
 import { isOpen, planOf, skippedHosts, unsettledHosts, type LatestRuns } from './runs-of-deployment.js';

@@ -1,5 +1,6 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import type { DeploymentRow, RunRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
+import type { RunRow } from './ledger/run.js';
 import type { DeploymentStatus, RunPhase } from './lifecycle.js';
 import { forward } from './decide-forward.js';
 import { givenUp } from './decide-lost.js';

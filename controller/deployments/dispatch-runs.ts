@@ -1,7 +1,7 @@
 import type { Assignment, CancelRun } from '../../proto/gen/fraisier/v1/agent.js';
 import type { DeploymentPlan } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Edges } from './edges.js';
-import type { RunRow } from './ledger.js';
+import type { RunRow } from './ledger/run.js';
 import type { Lease } from './record-progress.js';
 import { planOf } from './runs-of-deployment.js';
 import { phaseOnWire } from './steps-of-run.js';

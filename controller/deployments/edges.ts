@@ -1,5 +1,6 @@
 import type { Configuration } from '../fraises/fraises.js';
-import type { Ledger, WakeTopic } from './ledger.js';
+import type { Ledger } from './ledger.js';
+import type { WakeTopic } from './ledger/outbox.js';
 
 /** What use cases are handed: nothing here is deterministic, everything in the pure files is. */
 export interface Edges {

@@ -11,7 +11,9 @@ import { isHere, isNames, selectHosts } from './select-hosts.js';
 import { leftBehind } from './left-behind.js';
 import { markStale } from './mark-stale.js';
 import type { Edges } from './edges.js';
-import type { AgentRow, DeploymentRow, LockRow } from './ledger.js';
+import type { AgentRow } from './ledger/agent.js';
+import type { DeploymentRow } from './ledger/deployment.js';
+import type { LockRow } from './ledger/lock.js';
 import { makePlan, targetOf } from './plan.js';
 import { MEASURED, queueOf } from './queue.js';
 

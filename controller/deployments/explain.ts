@@ -5,7 +5,7 @@ import { findEnvironment } from '../fraises/find-environment.js';
 import { causesOf } from './causes.js';
 import { currentConfiguration } from './configuration.js';
 import type { Edges } from './edges.js';
-import type { DeploymentRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
 import { lockedBy } from './locked.js';
 import { inOrder, MEASURED, queueOf } from './queue.js';
 import { situationOf } from './situation.js';

@@ -1,7 +1,8 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Situation } from './decide.js';
 import { forwardPhases } from './decide-rollback.js';
-import type { DeploymentRow, RunRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
+import type { RunRow } from './ledger/run.js';
 import { failureOf } from './reason.js';
 import {
   endedBadly,

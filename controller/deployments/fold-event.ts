@@ -5,7 +5,7 @@ import {
   type StepStarted,
 } from '../../proto/gen/fraisier/v1/agent.js';
 import { MigrationState, Moment, type Step } from '../../proto/gen/fraisier/v1/plan.js';
-import type { RunChange, RunRow } from './ledger.js';
+import type { RunChange, RunRow } from './ledger/run.js';
 import { mayMoveRun, type RunStatus } from './lifecycle.js';
 
 /** What one event makes of a run that has not ended; or why an honest agent would not have sent it. */

@@ -1,7 +1,8 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import type { RunEvent } from '../../proto/gen/fraisier/v1/agent.js';
 import { foldEvent } from './fold-event.js';
-import type { ReportedRuns, RunRow } from './ledger.js';
+import type { ReportedRuns } from './ledger/report.js';
+import type { RunRow } from './ledger/run.js';
 import { runHasEnded } from './lifecycle.js';
 import type { Report } from './record-progress.js';
 

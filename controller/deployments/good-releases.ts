@@ -1,4 +1,4 @@
-import type { DeploymentRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
 
 /**
  * Whether what it deployed was live and good when it ended, on the whole environment; of a rollback, on all of it that

@@ -1,4 +1,4 @@
-import type { DeploymentRow, NewDeployment } from './ledger.js';
+import type { DeploymentRow, NewDeployment } from './ledger/deployment.js';
 
 /** A host that a deployment left as it was when it went live on the others. */
 export interface LeftBehind {

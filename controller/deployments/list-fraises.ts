@@ -3,7 +3,7 @@ import type { Configuration, Environment } from '../fraises/fraises.js';
 import { currentConfiguration } from './configuration.js';
 import { isNames, selectHosts } from './select-hosts.js';
 import type { Edges } from './edges.js';
-import type { AgentRow } from './ledger.js';
+import type { AgentRow } from './ledger/agent.js';
 
 /** Everything that can be deployed, its hosts as they are enrolled now, and what the record says is live. */
 export async function listFraises({ ledger }: Edges): Promise<readonly Fraise[]> {

@@ -1,6 +1,7 @@
 import type { LiveFraise } from '../../proto/gen/fraisier/v1/agent.js';
 import type { Target } from '../../proto/gen/fraisier/v1/plan.js';
-import type { DeploymentRow, RunRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
+import type { RunRow } from './ledger/run.js';
 import { planOf } from './runs-of-deployment.js';
 
 /** The list of what is live on a run's host once the run has ended; the very same list when nothing of it changes. */

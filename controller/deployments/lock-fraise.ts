@@ -2,7 +2,8 @@ import { FraisierError } from '../../proto/error-codes.js';
 import { findEnvironment } from '../fraises/find-environment.js';
 import { currentConfiguration } from './configuration.js';
 import type { Actor, Edges } from './edges.js';
-import type { Ledger, LockRow } from './ledger.js';
+import type { Ledger } from './ledger.js';
+import type { LockRow } from './ledger/lock.js';
 import { refuseWhenLocked } from './locked.js';
 
 export interface LockWish {

@@ -1,6 +1,6 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import type { LockRow } from './ledger.js';
+import type { LockRow } from './ledger/lock.js';
 import { reason } from './reason.js';
 
 /** Who locked it, why, until when, and the command that unlocks it. */

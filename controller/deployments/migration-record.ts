@@ -1,6 +1,6 @@
 import { Moment, type DeploymentPlan, type MigrationState } from '../../proto/gen/fraisier/v1/plan.js';
 import { appliedBetween } from '../recipes/database-down.js';
-import type { RunRow } from './ledger.js';
+import type { RunRow } from './ledger/run.js';
 import type { LatestRuns } from './runs-of-deployment.js';
 
 /** What the record knows of what a deployment did to its database. */

@@ -1,6 +1,6 @@
 import type { LogChunk } from '../../proto/gen/fraisier/v1/agent.js';
 import type { FoldedReports, FoldedRun } from './fold-reports.js';
-import type { NewLogChunk } from './ledger.js';
+import type { NewLogChunk } from './ledger/report.js';
 import type { Report } from './record-progress.js';
 
 /** What is stored, and read again, as one. */

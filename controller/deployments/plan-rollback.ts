@@ -3,7 +3,7 @@ import { Rollback, type MigrationState } from '../../proto/gen/fraisier/v1/plan.
 import type { Environment } from '../fraises/fraises.js';
 import { appliedSince, lastMeasured, type Applied, type PastDeployment } from './applied-since.js';
 import type { SeenHost, Target } from './choose-rollback-target.js';
-import type { DeploymentRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
 import { makePlan } from './plan.js';
 import { planOf } from './runs-of-deployment.js';
 

@@ -1,5 +1,6 @@
 import type { QueuedDeployment } from '../../proto/gen/fraisier/v1/control.js';
-import type { DeploymentRow, LockRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
+import type { LockRow } from './ledger/lock.js';
 
 /** As many of the last deployments say how long one takes. */
 export const MEASURED = 20;

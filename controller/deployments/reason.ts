@@ -1,6 +1,6 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../proto/error-codes.js';
-import type { RunRow } from './ledger.js';
+import type { RunRow } from './ledger/run.js';
 
 export { reason };
 

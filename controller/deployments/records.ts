@@ -1,4 +1,5 @@
-import type { DeploymentRow, DeliveryRow } from './ledger.js';
+import type { DeliveryRow } from './ledger/delivery.js';
+import type { DeploymentRow } from './ledger/deployment.js';
 import type { WebhookVerdict } from './lifecycle.js';
 
 /** Reads for screens, over the same rows and views; no locks, no decisions. Bound by `controller/db/`. */

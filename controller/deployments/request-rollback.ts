@@ -1,6 +1,7 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import type { Actor, Edges } from './edges.js';
-import type { DeploymentRow, Ledger } from './ledger.js';
+import type { Ledger } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
 import { placeLock } from './lock-fraise.js';
 import { madeBefore } from './request-deployment.js';
 import { resolveRollback, underWay, type RollbackRequest, type WayBack } from './resolve-rollback.js';

@@ -8,7 +8,8 @@ import { chooseRollbackTarget, type SeenHost, type Target } from './choose-rollb
 import { currentConfiguration } from './configuration.js';
 import { awayHosts, isHere, isNames, selectHosts } from './select-hosts.js';
 import type { Edges } from './edges.js';
-import type { DeploymentRow, Ledger } from './ledger.js';
+import type { Ledger } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
 import type { Trigger } from './lifecycle.js';
 import { targetOf } from './plan.js';
 import { planRollback } from './plan-rollback.js';

@@ -3,7 +3,8 @@ import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { FraisierError } from '../../proto/error-codes.js';
 import { reason } from './reason.js';
 import type { Edges } from './edges.js';
-import type { Ledger, RunRow } from './ledger.js';
+import type { Ledger } from './ledger.js';
+import type { RunRow } from './ledger/run.js';
 import { runHasEnded } from './lifecycle.js';
 import type { Lease } from './record-progress.js';
 

@@ -1,6 +1,6 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import type { Actor, Edges } from './edges.js';
-import type { DeploymentRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
 import { deploymentHasEnded } from './lifecycle.js';
 import { answerForHosts } from './answer-for-hosts.js';
 import { madeBefore, requestDeployment, type DeploymentRequest } from './request-deployment.js';

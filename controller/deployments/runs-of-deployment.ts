@@ -1,6 +1,7 @@
 import type { DeploymentPlan } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Situation } from './decide.js';
-import type { DeploymentRow, RunRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
+import type { RunRow } from './ledger/run.js';
 import { runHasEnded, type RunPhase } from './lifecycle.js';
 
 /** The latest attempt of each host and phase. */

@@ -1,7 +1,7 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Configuration, Environment } from '../fraises/fraises.js';
 import type { Configured } from './configuration.js';
-import type { AgentRow } from './ledger.js';
+import type { AgentRow } from './ledger/agent.js';
 import { reason } from './reason.js';
 import { byZone, labelsOf, zonesOf } from './zones.js';
 

@@ -1,6 +1,7 @@
 import type { Situation } from './decide.js';
 import type { Edges } from './edges.js';
-import type { DeploymentRow, Ledger } from './ledger.js';
+import type { Ledger } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
 
 /** So many leases after a controller began to listen, whoever can come has come: agents try again at least every 30 s. */
 const LEASES_TO_COME = 2;

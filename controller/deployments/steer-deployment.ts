@@ -2,7 +2,8 @@ import { FraisierError } from '../../proto/error-codes.js';
 import { carryOn } from './advance.js';
 import { isGoingBack } from './decide-rollback.js';
 import type { Actor, Edges } from './edges.js';
-import type { Answer, DeploymentRow, Ledger } from './ledger.js';
+import type { Ledger } from './ledger.js';
+import type { Answer, DeploymentRow } from './ledger/deployment.js';
 import { deploymentHasEnded, type DeploymentStatus } from './lifecycle.js';
 
 /**

@@ -3,7 +3,7 @@ import { isHookAt } from '../recipes/hooks.js';
 import { healthOfRelease } from '../recipes/health.js';
 import { unasked } from '../recipes/settled.js';
 import { stepOf } from '../recipes/step-of.js';
-import type { RunRow } from './ledger.js';
+import type { RunRow } from './ledger/run.js';
 import type { RunPhase } from './lifecycle.js';
 import type { LatestRuns } from './runs-of-deployment.js';
 import { measureSteps, migrateDownSteps, migrateSteps } from './steps-of-migration.js';

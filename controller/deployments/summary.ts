@@ -1,7 +1,10 @@
 import { Outcome, type RunEvent } from '../../proto/gen/fraisier/v1/agent.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import { reason } from './reason.js';
-import type { Answer, DeploymentRow, Ledger, RunRow, StoredEvent } from './ledger.js';
+import type { Ledger } from './ledger.js';
+import type { Answer, DeploymentRow } from './ledger/deployment.js';
+import type { StoredEvent } from './ledger/report.js';
+import type { RunRow } from './ledger/run.js';
 import { runHasEnded, type RunPhase, type RunStatus, type StepStatus } from './lifecycle.js';
 
 /** One deployment whole, as every screen tells it. */

@@ -1,4 +1,6 @@
-import type { DeploymentRow, Ledger, NewNotification } from './ledger.js';
+import type { Ledger } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
+import type { NewNotification } from './ledger/outbox.js';
 import type { DeploymentStatus } from './lifecycle.js';
 
 /** Notifications about a deployment. */

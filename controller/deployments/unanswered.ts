@@ -1,5 +1,5 @@
 import { failures } from './failed-hosts.js';
-import type { DeploymentRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
 import type { LatestRuns } from './runs-of-deployment.js';
 
 /** The hosts on which a paused deployment failed, of which nobody has said yet what becomes of them. What was only stopped goes on. */

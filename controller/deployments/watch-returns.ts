@@ -1,6 +1,6 @@
 import { catchUp } from './catch-up.js';
 import type { Edges } from './edges.js';
-import type { DeploymentRow } from './ledger.js';
+import type { DeploymentRow } from './ledger/deployment.js';
 
 const POLL_MS = 15_000;
 

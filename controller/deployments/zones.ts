@@ -1,5 +1,5 @@
 import type { Configuration, Rollout } from '../fraises/fraises.js';
-import type { AgentRow } from './ledger.js';
+import type { AgentRow } from './ledger/agent.js';
 
 /** The zone of each host: the label `zone` of its enrolment or of the file; '' without one. */
 export type Zones = ReadonlyMap<string, string>;

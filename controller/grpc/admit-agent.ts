@@ -1,7 +1,7 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import type { Hello } from '../../proto/gen/fraisier/v1/agent.js';
 import { protocolMismatch } from '../../proto/protocol-version.js';
-import type { AgentRow } from '../deployments/ledger.js';
+import type { AgentRow } from '../deployments/ledger/agent.js';
 import { agentNameOf, BACKDATED_MS } from '../pki/certificates.js';
 import type { AgentCall } from './agent-inbox.js';
 import type { GatewayEdges } from './gateway-edges.js';

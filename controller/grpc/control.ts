@@ -2,7 +2,7 @@ import type { ControlServer } from '../../proto/gen/fraisier/v1/control.js';
 import { PROTOCOL_VERSION } from '../../proto/protocol-version.js';
 import { applyConfiguration } from '../deployments/apply-configuration.js';
 import { environmentStatus, type EnvironmentLook } from '../deployments/environment-status.js';
-import type { DeploymentRow } from '../deployments/ledger.js';
+import type { DeploymentRow } from '../deployments/ledger/deployment.js';
 import { deploymentHasEnded } from '../deployments/lifecycle.js';
 import { listFraises } from '../deployments/list-fraises.js';
 import type { Identify } from './authenticate.js';

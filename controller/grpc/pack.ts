@@ -12,7 +12,10 @@ import type {
 import { nextOf } from '../deployments/causes.js';
 import type { EnvironmentLook } from '../deployments/environment-status.js';
 import type { Explained } from '../deployments/explain.js';
-import type { AgentRow, DeliveryRow, DeploymentRow, LockRow } from '../deployments/ledger.js';
+import type { AgentRow } from '../deployments/ledger/agent.js';
+import type { DeliveryRow } from '../deployments/ledger/delivery.js';
+import type { DeploymentRow } from '../deployments/ledger/deployment.js';
+import type { LockRow } from '../deployments/ledger/lock.js';
 import type { PercentileRow, StatsRow, WholeDelivery } from '../deployments/records.js';
 import type { DeploymentSummary, HostSummary } from '../deployments/summary.js';
 

@@ -1,5 +1,5 @@
 import type { Edges } from '../deployments/edges.js';
-import type { WakeTopic } from '../deployments/ledger.js';
+import type { WakeTopic } from '../deployments/ledger/outbox.js';
 import { sleepUntilAborted } from './sleep.js';
 
 /** Subscribed wake-ups: subscribe, read, wait, read again. */

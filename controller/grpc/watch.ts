@@ -1,7 +1,8 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import type { Deployment, WatchEvent } from '../../proto/gen/fraisier/v1/control.js';
 import type { Edges } from '../deployments/edges.js';
-import type { DeploymentRow, StoredEvent } from '../deployments/ledger.js';
+import type { DeploymentRow } from '../deployments/ledger/deployment.js';
+import type { StoredEvent } from '../deployments/ledger/report.js';
 import { deploymentHasEnded } from '../deployments/lifecycle.js';
 import { phaseOnWire } from '../deployments/steps-of-run.js';
 import { summarize } from '../deployments/summary.js';

@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
-import type { DeploymentRow, Ledger } from '../deployments/ledger.js';
+import type { Ledger } from '../deployments/ledger.js';
+import type { DeploymentRow } from '../deployments/ledger/deployment.js';
 import { statusOf } from '../statuses/status-of.js';
 
 /**

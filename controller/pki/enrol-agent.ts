@@ -2,7 +2,8 @@ import { FraisierError } from '../../proto/error-codes.js';
 import type { EnrollRequest } from '../../proto/gen/fraisier/v1/enrollment.js';
 import { protocolMismatch } from '../../proto/protocol-version.js';
 import { parseToken, tokenHash } from '../../proto/tokens.js';
-import type { JoinTokenRow, Ledger } from '../deployments/ledger.js';
+import type { Ledger } from '../deployments/ledger.js';
+import type { JoinTokenRow } from '../deployments/ledger/agent.js';
 import {
   readSigningRequest,
   type CertificateAuthority,

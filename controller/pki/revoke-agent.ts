@@ -1,6 +1,7 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import type { Actor } from '../deployments/edges.js';
-import type { AgentRow, Ledger } from '../deployments/ledger.js';
+import type { Ledger } from '../deployments/ledger.js';
+import type { AgentRow } from '../deployments/ledger/agent.js';
 
 /** Shuts an agent out at once: its stream ends, its certificate opens nothing any more. Throws `unknown_agent`. */
 export async function revokeAgent(

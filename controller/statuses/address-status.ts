@@ -1,6 +1,6 @@
 import { baseUrlOf } from '../fraises/build-git-hosts.js';
 import type { Configuration, Provider, Secret } from '../fraises/fraises.js';
-import type { DeploymentRow } from '../deployments/ledger.js';
+import type { DeploymentRow } from '../deployments/ledger/deployment.js';
 import type { CommitPlace } from './commit-status.js';
 import { repositoryAt } from './repository-at.js';
 import { STATUS_HOSTS } from './status-hosts.js';

@@ -1,5 +1,5 @@
 import { FraisierError } from '../../proto/error-codes.js';
-import type { NotificationRow } from '../deployments/ledger.js';
+import type { NotificationRow } from '../deployments/ledger/outbox.js';
 import { resolveSecret } from '../fraises/secret.js';
 import type { ReadConfiguration } from '../webhooks/current-configuration.js';
 import { waitAfter } from './back-off.js';

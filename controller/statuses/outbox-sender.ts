@@ -1,4 +1,4 @@
-import type { NotificationRow } from '../deployments/ledger.js';
+import type { NotificationRow } from '../deployments/ledger/outbox.js';
 import { configurationReader, type ReadConfiguration } from '../webhooks/current-configuration.js';
 import { deliverStatus } from './deliver-status.js';
 import type { SenderEdges } from './sender-edges.js';

@@ -1,5 +1,7 @@
 import type { AppliedConfiguration } from '../deployments/configuration.js';
-import type { AddressedNotification, DeploymentRow, Ledger, NotificationRow } from '../deployments/ledger.js';
+import type { Ledger } from '../deployments/ledger.js';
+import type { DeploymentRow } from '../deployments/ledger/deployment.js';
+import type { AddressedNotification, NotificationRow } from '../deployments/ledger/outbox.js';
 import { DEPLOYMENT_STATUSES, type DeploymentStatus } from '../deployments/lifecycle.js';
 import type { ReadConfiguration } from '../webhooks/current-configuration.js';
 import { addressStatus, isAddress, type Address } from './address-status.js';

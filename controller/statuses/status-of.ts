@@ -1,4 +1,4 @@
-import type { DeploymentRow } from '../deployments/ledger.js';
+import type { DeploymentRow } from '../deployments/ledger/deployment.js';
 import type { DeploymentStatus } from '../deployments/lifecycle.js';
 import type { CommitStatus, StatusState } from './commit-status.js';
 

@@ -1,6 +1,7 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Edges } from '../deployments/edges.js';
-import type { DeliveryRow, Ledger, NewDelivery } from '../deployments/ledger.js';
+import type { Ledger } from '../deployments/ledger.js';
+import type { DeliveryRow, NewDelivery } from '../deployments/ledger/delivery.js';
 import { claimDelivery } from './claim-delivery.js';
 import { NO_ANSWERS } from './doubts.js';
 import { inGroups } from '../deployments/in-groups.js';

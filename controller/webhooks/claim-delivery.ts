@@ -1,5 +1,6 @@
 import { FraisierError, reason } from '../../proto/error-codes.js';
-import type { DeliveryRow, Ledger, NewDelivery } from '../deployments/ledger.js';
+import type { Ledger } from '../deployments/ledger.js';
+import type { DeliveryRow, NewDelivery } from '../deployments/ledger/delivery.js';
 
 /** Each try that fails means that another delivery of the same id got further. */
 const TRIES = 100;

@@ -1,5 +1,6 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import type { DeliveryRow, NewDeployment } from '../deployments/ledger.js';
+import type { DeliveryRow } from '../deployments/ledger/delivery.js';
+import type { NewDeployment } from '../deployments/ledger/deployment.js';
 import type { RouteTarget } from './ask-environments.js';
 import type { Answers, Doubt } from './doubts.js';
 import { isPush } from './order-pushes.js';

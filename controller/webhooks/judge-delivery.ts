@@ -1,6 +1,7 @@
 import type { LiveFraise } from '../../proto/gen/fraisier/v1/agent.js';
 import { FraisierError } from '../../proto/error-codes.js';
-import type { Ledger, NewDelivery } from '../deployments/ledger.js';
+import type { Ledger } from '../deployments/ledger.js';
+import type { NewDelivery } from '../deployments/ledger/delivery.js';
 import { baseUrlOf } from '../fraises/build-git-hosts.js';
 import { allEnvironments, type Configuration } from '../fraises/fraises.js';
 import { joined, type Routed } from './ask-environments.js';

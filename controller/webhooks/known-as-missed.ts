@@ -1,5 +1,6 @@
 import { reason } from '../../proto/error-codes.js';
-import type { DeliveryRow, Ledger, NewDelivery } from '../deployments/ledger.js';
+import type { Ledger } from '../deployments/ledger.js';
+import type { DeliveryRow, NewDelivery } from '../deployments/ledger/delivery.js';
 import type { Routed } from './ask-environments.js';
 
 /** Whether somebody looks for missed pushes of what it deploys. */

@@ -1,6 +1,6 @@
 import { reason } from '../../proto/error-codes.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import type { DeploymentRow } from '../deployments/ledger.js';
+import type { DeploymentRow } from '../deployments/ledger/deployment.js';
 import type { RouteTarget } from './ask-environments.js';
 
 /** What of a delivery is still to be deployed, and what is to be said of what it had started before. Pure. */

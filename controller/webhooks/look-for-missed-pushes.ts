@@ -1,7 +1,8 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import type { AppliedConfiguration } from '../deployments/configuration.js';
 import type { Edges } from '../deployments/edges.js';
-import type { DeliveryRow, Ledger } from '../deployments/ledger.js';
+import type { Ledger } from '../deployments/ledger.js';
+import type { DeliveryRow } from '../deployments/ledger/delivery.js';
 import { repositoryKey } from '../fraises/repository-key.js';
 import { askBranchHead } from './ask-repository.js';
 import { branchesToCheck, type WatchedBranch } from './branches-to-check.js';

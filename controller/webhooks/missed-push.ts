@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { BranchToCheck } from '../deployments/ledger.js';
+import type { BranchToCheck } from '../deployments/ledger/delivery.js';
 import { payloadOf, shaAt, textAt } from './payload.js';
 import type { BranchPush } from './push-event.js';
 

@@ -1,4 +1,4 @@
-import type { NewDeployment } from '../deployments/ledger.js';
+import type { NewDeployment } from '../deployments/ledger/deployment.js';
 import { isNoCommit } from './payload.js';
 import type { Deployable } from './push-event.js';
 

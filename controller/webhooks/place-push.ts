@@ -1,5 +1,5 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import type { DeploymentRow, InQueue, NewDeployment } from '../deployments/ledger.js';
+import type { DeploymentRow, InQueue, NewDeployment } from '../deployments/ledger/deployment.js';
 import type { RouteTarget } from './ask-environments.js';
 import { orderKey, orderUnknown, type Answers, type Doubt } from './doubts.js';
 import { isPush, orderOf } from './order-pushes.js';

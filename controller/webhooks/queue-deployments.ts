@@ -1,6 +1,8 @@
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Edges } from '../deployments/edges.js';
-import type { DeliveryRow, Ledger, Pair } from '../deployments/ledger.js';
+import type { Ledger } from '../deployments/ledger.js';
+import type { DeliveryRow } from '../deployments/ledger/delivery.js';
+import type { Pair } from '../deployments/ledger/deployment.js';
 import type { RouteTarget } from './ask-environments.js';
 import { judgePaths, waitingFor, type Doubt } from './doubts.js';
 import { joinLine, type PushToQueue } from './join-line.js';

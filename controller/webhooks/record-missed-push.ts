@@ -1,7 +1,7 @@
 import { reason } from '../../proto/error-codes.js';
 import type { AppliedConfiguration } from '../deployments/configuration.js';
 import type { Edges } from '../deployments/edges.js';
-import type { DeliveryRow, NewDelivery } from '../deployments/ledger.js';
+import type { DeliveryRow, NewDelivery } from '../deployments/ledger/delivery.js';
 import { repositoryKey } from '../fraises/repository-key.js';
 import { joined, type Routed, type RouteTarget } from './ask-environments.js';
 import type { WatchedBranch } from './branches-to-check.js';

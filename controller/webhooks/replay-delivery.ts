@@ -1,6 +1,8 @@
 import { FraisierError } from '../../proto/error-codes.js';
 import type { Actor, Edges } from '../deployments/edges.js';
-import type { DeliveryRow, DeploymentRow, Ledger, NewDelivery } from '../deployments/ledger.js';
+import type { Ledger } from '../deployments/ledger.js';
+import type { DeliveryRow, NewDelivery } from '../deployments/ledger/delivery.js';
+import type { DeploymentRow } from '../deployments/ledger/deployment.js';
 import { joined, type RouteTarget } from './ask-environments.js';
 import { WEBHOOK_PROVIDERS } from './choose-provider.js';
 import type { ReadConfiguration } from './current-configuration.js';

@@ -1,5 +1,5 @@
 import type { Edges } from '../deployments/edges.js';
-import type { DeliveryRow } from '../deployments/ledger.js';
+import type { DeliveryRow } from '../deployments/ledger/delivery.js';
 import { configurationReader } from './current-configuration.js';
 import { settleDelivery } from './settle-delivery.js';
 

@@ -1,6 +1,6 @@
 import { reason } from '../../proto/error-codes.js';
 import type { Reason } from '../../proto/gen/fraisier/v1/plan.js';
-import type { NewDeployment } from '../deployments/ledger.js';
+import type { NewDeployment } from '../deployments/ledger/deployment.js';
 
 /** Why a queued push ended: in favour of a newer one. */
 export function supersededBy({ id, commit }: Pick<NewDeployment, 'id' | 'commit'>): Reason {

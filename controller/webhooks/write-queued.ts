@@ -1,12 +1,7 @@
-import type {
-  AuditEntry,
-  DeliveryRow,
-  Ledger,
-  NewDeployment,
-  NewNotification,
-  Superseded,
-  WakeTopic,
-} from '../deployments/ledger.js';
+import type { Ledger } from '../deployments/ledger.js';
+import type { DeliveryRow } from '../deployments/ledger/delivery.js';
+import type { NewDeployment, Superseded } from '../deployments/ledger/deployment.js';
+import type { AuditEntry, NewNotification, WakeTopic } from '../deployments/ledger/outbox.js';
 import { notificationOf } from '../deployments/tell.js';
 import type { InLine } from './join-line.js';
 import { supersededBy } from './superseded-by.js';

@@ -1,5 +1,6 @@
 import type { Waking } from '../../controller/deployments/edges.js';
-import type { Ledger, WakeTopic } from '../../controller/deployments/ledger.js';
+import type { Ledger } from '../../controller/deployments/ledger.js';
+import type { WakeTopic } from '../../controller/deployments/ledger/outbox.js';
 import { memoryLedger, type MemoryLedger } from '../support/memory-ledger.js';
 import { never, type Life } from './life.js';
 import { Outage } from './outage.js';

@@ -1,5 +1,7 @@
 import { MigrationState } from '../../proto/gen/fraisier/v1/plan.js';
-import type { AgentRow, DeploymentRow, RunRow } from '../../controller/deployments/ledger.js';
+import type { AgentRow } from '../../controller/deployments/ledger/agent.js';
+import type { DeploymentRow } from '../../controller/deployments/ledger/deployment.js';
+import type { RunRow } from '../../controller/deployments/ledger/run.js';
 import type {
   Check,
   Configuration,

@@ -1,28 +1,28 @@
 import { RunEvent } from '../../proto/gen/fraisier/v1/agent.js';
 import type { Waking } from '../../controller/deployments/edges.js';
+import type { Ledger } from '../../controller/deployments/ledger.js';
+import type { AgentRow, JoinTokenRow } from '../../controller/deployments/ledger/agent.js';
+import type { ConfigurationRevision } from '../../controller/deployments/ledger/configuration.js';
 import type {
-  AgentRow,
-  AuditEntry,
   BranchToCheck,
-  Claim,
-  ConfigurationRevision,
   DeliveryRow,
+  NewDelivery,
+} from '../../controller/deployments/ledger/delivery.js';
+import type {
   DeploymentChange,
   DeploymentRow,
   InQueue,
-  JoinTokenRow,
-  Ledger,
-  LockRow,
-  NewDelivery,
-  NewLogChunk,
+} from '../../controller/deployments/ledger/deployment.js';
+import type { LockRow } from '../../controller/deployments/ledger/lock.js';
+import type {
+  AuditEntry,
+  Claim,
   NotificationRow,
-  QuestionRow,
-  ReportedRun,
-  RunChange,
-  RunRow,
-  StoredEvent,
   WakeTopic,
-} from '../../controller/deployments/ledger.js';
+} from '../../controller/deployments/ledger/outbox.js';
+import type { QuestionRow } from '../../controller/deployments/ledger/question.js';
+import type { NewLogChunk, ReportedRun, StoredEvent } from '../../controller/deployments/ledger/report.js';
+import type { RunChange, RunRow } from '../../controller/deployments/ledger/run.js';
 import {
   ACTIVE_STATUSES,
   deploymentHasEnded,

@@ -1,7 +1,7 @@
 import { Outcome, type RunEvent } from '../../proto/gen/fraisier/v1/agent.js';
 import { StepResult, type Step } from '../../proto/gen/fraisier/v1/plan.js';
 import type { Edges } from '../../controller/deployments/edges.js';
-import type { RunRow } from '../../controller/deployments/ledger.js';
+import type { RunRow } from '../../controller/deployments/ledger/run.js';
 import { reason } from '../../controller/deployments/reason.js';
 import { dispatchOne, recordOne } from './one-agent.js';
 import { PREVIOUS } from './builders.js';

@@ -1,15 +1,11 @@
 import { expect } from 'chai';
 import type { Waking } from '../../../controller/deployments/edges.js';
-import type {
-  Answer,
-  DeliveryRow,
-  DeploymentRow,
-  Ledger,
-  NewLock,
-  NotificationRow,
-  RunRow,
-  WakeTopic,
-} from '../../../controller/deployments/ledger.js';
+import type { Ledger } from '../../../controller/deployments/ledger.js';
+import type { DeliveryRow } from '../../../controller/deployments/ledger/delivery.js';
+import type { Answer, DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
+import type { NewLock } from '../../../controller/deployments/ledger/lock.js';
+import type { NotificationRow, WakeTopic } from '../../../controller/deployments/ledger/outbox.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import {
   DEPLOYMENT_MOVES,
   mayMoveDeployment,

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { createLedger } from '../../../controller/db/ledger.js';
 import { listen } from '../../../controller/db/notify.js';
 import { topicOf } from '../../../controller/db/wake.js';
-import type { WakeTopic } from '../../../controller/deployments/ledger.js';
+import type { WakeTopic } from '../../../controller/deployments/ledger/outbox.js';
 import { withDatabase } from '../../support/database.js';
 import { until } from '../../support/until.js';
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import type { HeldQueue, Ledger, NewDeployment, Pair } from '../../../controller/deployments/ledger.js';
+import type { Ledger } from '../../../controller/deployments/ledger.js';
+import type { HeldQueue, NewDeployment, Pair } from '../../../controller/deployments/ledger/deployment.js';
 import { FraisierError, reason } from '../../../proto/error-codes.js';
 import { Rollback } from '../../../proto/gen/fraisier/v1/plan.js';
 import { until } from '../../support/until.js';

@@ -1,12 +1,9 @@
-import type {
-  EnrolledAgent,
-  NewDelivery,
-  NewDeployment,
-  NewLease,
-  NewLogChunk,
-  NewRun,
-  Ledger,
-} from '../../../controller/deployments/ledger.js';
+import type { Ledger } from '../../../controller/deployments/ledger.js';
+import type { EnrolledAgent, NewLease } from '../../../controller/deployments/ledger/agent.js';
+import type { NewDelivery } from '../../../controller/deployments/ledger/delivery.js';
+import type { NewDeployment } from '../../../controller/deployments/ledger/deployment.js';
+import type { NewLogChunk } from '../../../controller/deployments/ledger/report.js';
+import type { NewRun } from '../../../controller/deployments/ledger/run.js';
 import { Outcome, RunEvent } from '../../../proto/gen/fraisier/v1/agent.js';
 import { DeploymentPlan, Step } from '../../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../../proto/error-codes.js';

@@ -1,5 +1,6 @@
 import { decide, type Decision, type Situation } from '../../../controller/deployments/decide.js';
-import type { DeploymentRow, RunRow } from '../../../controller/deployments/ledger.js';
+import type { DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import { deploymentHasEnded, runHasEnded } from '../../../controller/deployments/lifecycle.js';
 import { makePlan } from '../../../controller/deployments/plan.js';
 import { isGoingBack } from '../../../controller/deployments/decide-rollback.js';

@@ -8,7 +8,7 @@ import {
 } from '../../../controller/deployments/request-deployment.js';
 import { retryDeployment } from '../../../controller/deployments/retry-deployment.js';
 import type { Actor } from '../../../controller/deployments/edges.js';
-import type { DeploymentChange, DeploymentRow } from '../../../controller/deployments/ledger.js';
+import type { DeploymentChange, DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
 import { Answer, HostPreview, Inspection, Question } from '../../../proto/gen/fraisier/v1/agent.js';
 import { DeploymentPlan } from '../../../proto/gen/fraisier/v1/plan.js';
 import { reason } from '../../../proto/error-codes.js';

@@ -5,7 +5,7 @@ import type { Actor } from '../../../controller/deployments/edges.js';
 import { leftBehind } from '../../../controller/deployments/left-behind.js';
 import { lockFraise } from '../../../controller/deployments/lock-fraise.js';
 import { watchReturns } from '../../../controller/deployments/watch-returns.js';
-import type { DeploymentRow } from '../../../controller/deployments/ledger.js';
+import type { DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
 import { reason } from '../../../controller/deployments/reason.js';
 import { DeploymentPlan } from '../../../proto/gen/fraisier/v1/plan.js';
 import { aDeployment, COMMIT, PREVIOUS } from '../../support/builders.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { considerStart, type Queue } from '../../../controller/deployments/consider-start.js';
 import { selectHosts } from '../../../controller/deployments/select-hosts.js';
-import type { DeploymentRow } from '../../../controller/deployments/ledger.js';
+import type { DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
 import { reason } from '../../../controller/deployments/reason.js';
 import type { Environment } from '../../../controller/fraises/fraises.js';
 import { Rollback } from '../../../proto/gen/fraisier/v1/plan.js';

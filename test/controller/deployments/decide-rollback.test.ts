@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { decide, type Decision, type Situation } from '../../../controller/deployments/decide.js';
-import type { DeploymentRow, RunRow } from '../../../controller/deployments/ledger.js';
+import type { DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import { makePlan } from '../../../controller/deployments/plan.js';
 import { reason } from '../../../controller/deployments/reason.js';
 import {

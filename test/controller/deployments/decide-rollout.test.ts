@@ -5,7 +5,8 @@ import {
   type HostView,
   type Situation,
 } from '../../../controller/deployments/decide.js';
-import type { Answer, DeploymentRow, RunRow } from '../../../controller/deployments/ledger.js';
+import type { Answer, DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import { makePlan } from '../../../controller/deployments/plan.js';
 import { reason } from '../../../controller/deployments/reason.js';
 import { Step } from '../../../proto/gen/fraisier/v1/plan.js';

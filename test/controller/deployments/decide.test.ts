@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { decide, type Decision, type Situation } from '../../../controller/deployments/decide.js';
-import type { DeploymentRow, RunRow } from '../../../controller/deployments/ledger.js';
+import type { DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import { DEPLOYMENT_STATUSES, deploymentHasEnded } from '../../../controller/deployments/lifecycle.js';
 import { reason } from '../../../controller/deployments/reason.js';
 import { Moment, Step } from '../../../proto/gen/fraisier/v1/plan.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { RunRow } from '../../../controller/deployments/ledger.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import type { RunPhase } from '../../../controller/deployments/lifecycle.js';
 import { makePlan } from '../../../controller/deployments/plan.js';
 import { latestRuns } from '../../../controller/deployments/runs-of-deployment.js';

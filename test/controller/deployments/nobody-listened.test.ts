@@ -4,7 +4,9 @@ import { considerStart } from '../../../controller/deployments/consider-start.js
 import { decide, type Decision, type Situation } from '../../../controller/deployments/decide.js';
 import { startDriver } from '../../../controller/deployments/driver.js';
 import type { Edges } from '../../../controller/deployments/edges.js';
-import type { DeploymentRow, Ledger, RunRow } from '../../../controller/deployments/ledger.js';
+import type { Ledger } from '../../../controller/deployments/ledger.js';
+import type { DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import { makePlan } from '../../../controller/deployments/plan.js';
 import { reason } from '../../../controller/deployments/reason.js';
 import {

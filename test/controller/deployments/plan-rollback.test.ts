@@ -8,7 +8,8 @@ import { planRollback, type Past } from '../../../controller/deployments/plan-ro
 import { latestRuns } from '../../../controller/deployments/runs-of-deployment.js';
 import { stepsOfRun } from '../../../controller/deployments/steps-of-run.js';
 import { makePlan } from '../../../controller/deployments/plan.js';
-import type { DeploymentRow, RunRow } from '../../../controller/deployments/ledger.js';
+import type { DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import { FraisierError } from '../../../proto/error-codes.js';
 import type { Reason } from '../../../proto/gen/fraisier/v1/plan.js';
 import { Inspection } from '../../../proto/gen/fraisier/v1/agent.js';

@@ -3,7 +3,7 @@ import { rulesOf } from '../../../controller/deployments/rules-of-plan.js';
 import { makePlan } from '../../../controller/deployments/plan.js';
 import { latestRuns } from '../../../controller/deployments/runs-of-deployment.js';
 import { phaseOnWire, stepsOfRun } from '../../../controller/deployments/steps-of-run.js';
-import type { RunRow } from '../../../controller/deployments/ledger.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import { RUN_PHASES, type RunPhase } from '../../../controller/deployments/lifecycle.js';
 import { DeploymentPlan, Layout, Phase, Rollback, Step } from '../../../proto/gen/fraisier/v1/plan.js';
 import type { Environment } from '../../../controller/fraises/fraises.js';

@@ -1,5 +1,5 @@
 import { advance } from '../../../controller/deployments/advance.js';
-import type { DeploymentRow, NewDeployment } from '../../../controller/deployments/ledger.js';
+import type { DeploymentRow, NewDeployment } from '../../../controller/deployments/ledger/deployment.js';
 import type { MemoryEdges } from '../../support/memory-edges.js';
 import { ScriptedAgent, type Script } from '../../support/scripted-agent.js';
 import { newDeployment } from '../db/samples.js';

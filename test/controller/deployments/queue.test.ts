@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { queueOf } from '../../../controller/deployments/queue.js';
-import type { DeploymentRow } from '../../../controller/deployments/ledger.js';
+import type { DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
 import { reason } from '../../../proto/error-codes.js';
 import { aDeployment } from '../../support/builders.js';
 

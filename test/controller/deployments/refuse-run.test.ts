@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { advance } from '../../../controller/deployments/advance.js';
-import type { RunRow } from '../../../controller/deployments/ledger.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import { dispatchOne, recordOne } from '../../support/one-agent.js';
 import { refuseRun } from '../../../controller/deployments/refuse-run.js';
 import { reason } from '../../../controller/deployments/reason.js';

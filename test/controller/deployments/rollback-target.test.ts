@@ -5,7 +5,7 @@ import {
   type Target,
 } from '../../../controller/deployments/choose-rollback-target.js';
 import { goodReleases } from '../../../controller/deployments/good-releases.js';
-import type { DeploymentRow } from '../../../controller/deployments/ledger.js';
+import type { DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
 import { FraisierError } from '../../../proto/error-codes.js';
 import { Inspection } from '../../../proto/gen/fraisier/v1/agent.js';
 import { aDeployment, at } from '../../support/builders.js';

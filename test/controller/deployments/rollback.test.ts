@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { advance } from '../../../controller/deployments/advance.js';
 import type { Actor } from '../../../controller/deployments/edges.js';
-import type { AgentRow, DeploymentRow, NewDeployment } from '../../../controller/deployments/ledger.js';
+import type { AgentRow } from '../../../controller/deployments/ledger/agent.js';
+import type { DeploymentRow, NewDeployment } from '../../../controller/deployments/ledger/deployment.js';
 import { lockFraise, unlockFraise } from '../../../controller/deployments/lock-fraise.js';
 import { previewDeployment } from '../../../controller/deployments/preview-deployment.js';
 import { previewRollback } from '../../../controller/deployments/preview-rollback.js';

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { summarizeRows, type DeploymentSummary } from '../../../controller/deployments/summary.js';
-import type { RunRow, StoredEvent } from '../../../controller/deployments/ledger.js';
+import type { StoredEvent } from '../../../controller/deployments/ledger/report.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import { reason } from '../../../controller/deployments/reason.js';
 import { Outcome, type RunEvent } from '../../../proto/gen/fraisier/v1/agent.js';
 import { Step } from '../../../proto/gen/fraisier/v1/plan.js';

@@ -8,7 +8,7 @@ import { untilOneEnds } from '../../../controller/grpc/until-one-ends.js';
 import { streamRuns } from '../../../controller/grpc/stream-runs.js';
 import { openWakeSignal } from '../../../controller/grpc/wake-signal.js';
 import { afterRealTime } from '../../../controller/deployments/edges.js';
-import type { WakeTopic } from '../../../controller/deployments/ledger.js';
+import type { WakeTopic } from '../../../controller/deployments/ledger/outbox.js';
 import type { FromAgent } from '../../../proto/gen/fraisier/v1/agent.js';
 import { aHello } from './gateway-lab.js';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { DeliveryRow } from '../../../controller/deployments/ledger.js';
+import type { DeliveryRow } from '../../../controller/deployments/ledger/delivery.js';
 import { configurationReader } from '../../../controller/webhooks/current-configuration.js';
 import { lookForMissedPushes, type Watcher } from '../../../controller/webhooks/look-for-missed-pushes.js';
 import { startSettling } from '../../../controller/webhooks/settle-pending.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { isPush, orderOf } from '../../../controller/webhooks/order-pushes.js';
 import type { BranchPush, TagPush } from '../../../controller/webhooks/push-event.js';
-import type { DeploymentRow } from '../../../controller/deployments/ledger.js';
+import type { DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
 import { aDeployment } from '../../support/builders.js';
 import { commit } from './support.js';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { LiveFraise } from '../../../proto/gen/fraisier/v1/agent.js';
-import type { NewDeployment } from '../../../controller/deployments/ledger.js';
+import type { NewDeployment } from '../../../controller/deployments/ledger/deployment.js';
 import { pushPayload, signedBranchDeletion, signedDelivery, signedTag } from '../../support/github.js';
 import {
   aPush,

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { FraisierError, reason } from '../../../proto/error-codes.js';
-import type { DeliveryRow, Ledger } from '../../../controller/deployments/ledger.js';
+import type { Ledger } from '../../../controller/deployments/ledger.js';
+import type { DeliveryRow } from '../../../controller/deployments/ledger/delivery.js';
 import { configurationReader } from '../../../controller/webhooks/current-configuration.js';
 import { replayDelivery } from '../../../controller/webhooks/replay-delivery.js';
 import { signedDelivery } from '../../support/github.js';

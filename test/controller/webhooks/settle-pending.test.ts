@@ -4,7 +4,7 @@ import { configurationReader } from '../../../controller/webhooks/current-config
 import { replayDelivery } from '../../../controller/webhooks/replay-delivery.js';
 import { settleDelivery } from '../../../controller/webhooks/settle-delivery.js';
 import { startSettling } from '../../../controller/webhooks/settle-pending.js';
-import type { WakeTopic } from '../../../controller/deployments/ledger.js';
+import type { WakeTopic } from '../../../controller/deployments/ledger/outbox.js';
 import { reason } from '../../../proto/error-codes.js';
 import { signedPush, signedTag, type PushToSign } from '../../support/github.js';
 import { until } from '../../support/until.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { NewDeployment } from '../../../controller/deployments/ledger.js';
+import type { NewDeployment } from '../../../controller/deployments/ledger/deployment.js';
 import type { InLine } from '../../../controller/webhooks/join-line.js';
 import { writeQueued } from '../../../controller/webhooks/write-queued.js';
 import { newDelivery, newDeployment } from '../db/samples.js';

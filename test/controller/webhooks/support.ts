@@ -4,13 +4,10 @@ import { deploymentFromRecord, type DeploymentRecord } from '../../../controller
 import { createLedger } from '../../../controller/db/ledger.js';
 import { deliveryFromRecord, type DeliveryRecord } from '../../../controller/db/webhook-event.js';
 import { afterRealTime, type Edges } from '../../../controller/deployments/edges.js';
-import type {
-  AuditEntry,
-  DeliveryRow,
-  DeploymentRow,
-  Ledger,
-  WakeTopic,
-} from '../../../controller/deployments/ledger.js';
+import type { Ledger } from '../../../controller/deployments/ledger.js';
+import type { DeliveryRow } from '../../../controller/deployments/ledger/delivery.js';
+import type { DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
+import type { AuditEntry, WakeTopic } from '../../../controller/deployments/ledger/outbox.js';
 import { startHttp, type HttpOptions } from '../../../controller/http/server.js';
 import { testDatabase, type TestDatabase } from '../../support/database.js';
 import { memoryLedger } from '../../support/memory-ledger.js';

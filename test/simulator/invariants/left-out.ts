@@ -1,6 +1,7 @@
 import { REMEMBERED } from '../../../controller/deployments/catch-up.js';
 import { isCatchUp, leftBehind, wentLive } from '../../../controller/deployments/left-behind.js';
-import type { DeploymentRow, RunRow } from '../../../controller/deployments/ledger.js';
+import type { DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import { deploymentHasEnded } from '../../../controller/deployments/lifecycle.js';
 import type { Cluster } from '../cluster.js';
 import { locksInForce, type LedgerState } from '../ledger-state.js';

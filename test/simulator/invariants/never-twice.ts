@@ -1,5 +1,5 @@
 import type { ExecSpec } from '../../../agent/exec/exec.js';
-import type { RunRow } from '../../../controller/deployments/ledger.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import { runHasEnded } from '../../../controller/deployments/lifecycle.js';
 import type { Step } from '../../../proto/gen/fraisier/v1/plan.js';
 import type { Chronicle } from '../chronicle.js';

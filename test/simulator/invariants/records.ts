@@ -1,5 +1,5 @@
 import type { ExecEnd, ExecSpec } from '../../../agent/exec/exec.js';
-import type { RunRow } from '../../../controller/deployments/ledger.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import {
   ACTIVE_STATUSES,
   DEPLOYMENT_STATUSES,

@@ -1,5 +1,6 @@
 import { dealBatches } from '../../../controller/deployments/batches.js';
-import type { DeploymentRow, RunRow } from '../../../controller/deployments/ledger.js';
+import type { DeploymentRow } from '../../../controller/deployments/ledger/deployment.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import { runHasEnded } from '../../../controller/deployments/lifecycle.js';
 import type { DeploymentPlan } from '../../../proto/gen/fraisier/v1/plan.js';
 import type { Chronicle } from '../chronicle.js';

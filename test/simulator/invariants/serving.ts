@@ -1,4 +1,4 @@
-import type { RunRow } from '../../../controller/deployments/ledger.js';
+import type { RunRow } from '../../../controller/deployments/ledger/run.js';
 import { runHasEnded } from '../../../controller/deployments/lifecycle.js';
 import type { DeploymentPlan } from '../../../proto/gen/fraisier/v1/plan.js';
 import type { Chronicle } from '../chronicle.js';
