@@ -1,5 +1,6 @@
 import { wentLive } from '../../../controller/deployments/left-behind.js';
 import { deploymentHasEnded, runHasEnded } from '../../../controller/deployments/lifecycle.js';
+import { Outcome } from '../../../proto/gen/fraisier/v1/agent.js';
 import type { Cluster } from '../cluster.js';
 import { locksInForce, type LedgerState } from '../ledger-state.js';
 import type { World } from '../world.js';
@@ -98,15 +99,18 @@ function untrueEnds(cluster: Cluster, world: World, state: LedgerState): readonl
   });
 }
 
-/** The output of a step that was recorded whole is whole. */
+/**
+ * The output of a step that was recorded whole is whole. More of it may be recorded than is left on the host after its power
+ * was cut: output is sent before the disk has it for good.
+ */
 function logsLost({ events, logs }: LedgerState): readonly string[] {
   return events.flatMap(({ event }) => {
     if (event.event?.$case !== 'stepFinished') return [];
-    const { step, attempt, logBytes } = event.event.value;
+    const { step, attempt, logBytes, outcome } = event.event.value;
     const stored = logs
       .filter((row) => row.runId === event.runId && row.step === step && row.attempt === attempt)
       .reduce((end, { offset, data }) => Math.max(end, offset + data.length), 0);
-    return stored === logBytes
+    return stored === logBytes || (stored > logBytes && outcome === Outcome.INTERRUPTED)
       ? []
       : [`of the output of ${step} of ${event.runId} ${stored} of ${logBytes} bytes are stored`];
   });
