@@ -17,6 +17,7 @@ export function stillGoingOn(cluster: Cluster, world: World, state: LedgerState)
       .map(({ id, status, phase, host }) => `${id}, ${phase} on ${host}, is ${status}`),
     ...state.deliveries.filter(({ verdict }) => verdict === 'pending').map(({ id }) => `${id} is pending`),
     ...unreported(cluster),
+    ...notBack(cluster, state),
     ...notCaughtUp(cluster, world, state),
   ];
 }
@@ -28,6 +29,14 @@ function unreported(cluster: Cluster): readonly string[] {
       told.push(`${name} keeps ${folder.runId}, acknowledged up to ${folder.acknowledged}`);
   }
   return told;
+}
+
+/** What was given up while a host was away is true again once it is back and has said what is live on it. */
+function notBack(cluster: Cluster, { agents }: LedgerState): readonly string[] {
+  const now = cluster.now();
+  return agents
+    .filter(({ leaseExpiresAt }) => leaseExpiresAt === null || leaseExpiresAt <= now)
+    .map(({ name }) => `${name} is away`);
 }
 
 type Deployment = LedgerState['deployments'][number];
