@@ -19,7 +19,7 @@ const SOURCES = [
 ];
 
 const { values, positionals } = parseArgs({
-  options: { seeds: { type: 'string', default: '200' }, seed: { type: 'string', default: '1' } },
+  options: { seeds: { type: 'string', default: '500' }, seed: { type: 'string', default: '1' } },
   allowPositionals: true,
 });
 
