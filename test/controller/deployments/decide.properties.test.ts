@@ -43,7 +43,7 @@ describe('decide, whatever happens', function () {
         ends.set(story.deployment.status, (ends.get(story.deployment.status) ?? 0) + 1);
         expect(story.faults).to.deep.equal([]);
       }),
-      { numRuns: 1000, interruptAfterTimeLimit: 3000 },
+      { numRuns: 600, interruptAfterTimeLimit: 3000 },
     );
     // Stories that all end in one way would prove little.
     expect([...ends.keys()]).to.include.members(['succeeded', 'failed']);
